@@ -1,0 +1,358 @@
+"""The chain of stages: formula to spec, table to design, both to one density, NUTS to draws, draws to a fit. Nothing else happens here."""
+
+import sys
+import time
+import warnings
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bayesglmm.design.prepare import Functions, Prepared, family_and_link, prepare
+from bayesglmm.errors import NotBuiltError, QualityWarning
+from bayesglmm.fit.draws import make_tree, stored_variables
+from bayesglmm.fit.fit import Fit
+from bayesglmm.fit.provenance import Provenance, Settings, hash_frame, package_versions
+from bayesglmm.post.prior_summary import prior_table
+from bayesglmm.post.result import Result
+from bayesglmm.sampler.nutpie import RawDraws
+from bayesglmm.sampler.run import choose_engine, choose_parameterization, judge_run
+from bayesglmm.sampler.settings import make_settings, one_seed
+from bayesglmm.sampler.start import find_start
+from bayesglmm.spec.model_spec import ModelSpec, make_spec
+from bayesglmm.spec.priors import Prior
+from bayesglmm.spec.schema import ModelFile
+from bayesglmm.types import Engine, Missing, Parameterization, check_choice
+
+
+def glmm(
+    formula: str,
+    data: Any,
+    *,
+    family: str = "gaussian",
+    link: str | None = None,
+    priors: Mapping[str, Prior] | None = None,
+    residual: None = None,
+    offset: str | None = None,
+    weights: str | None = None,
+    draws: int | None = None,
+    tune: int | None = None,
+    chains: int | None = None,
+    seed: int | None = None,
+    cores: int | None = None,
+    target_accept: float | None = None,
+    max_treedepth: int | None = None,
+    engine: Engine = "auto",
+    parameterization: Parameterization | Mapping[str, Parameterization] = "auto",
+    integrate: str = "auto",
+    center: bool = True,
+    missing: Missing = "error",
+    contrasts: Mapping[str, str] | None = None,
+    progress: bool | None = None,
+    store: None = None,
+    functions: Functions | None = None,
+    random_seed: int | None = None,
+) -> Fit:
+    r"""Fit a Bayesian generalized linear mixed model.
+
+    .. math:: y_{ij} \mid b_j \sim \text{family}(h(x_{ij}'\beta + z_{ij}'b_j)), \qquad b_j \sim N(0, D)
+
+    Parameters
+    ----------
+    formula
+        lme4's grammar: ``low ~ obstime * drug + (1 | patient)``, ``k | trials(n) ~ x + (x | g)``, ``y ~ x + (1 | school/class)``.
+    data
+        A table: pandas, polars, pyarrow, a DuckDB relation or a mapping of arrays. Never changed.
+    family
+        ``gaussian``, ``bernoulli``, ``binomial`` or ``poisson``.
+    link
+        The family's default when None.
+    priors
+        By address: ``{"b": bg.Normal(0, 2.5), "sd[patient]": bg.Exponential(1), "cor": bg.LKJ(2)}``; what is not named keeps its default,
+        which :func:`prior_summary` shows.
+    residual
+        Residual correlation; not part of this version.
+    offset, weights
+        Names or expressions of columns; the same as ``offset(...)`` and ``y | weights(...)`` in the formula. A weight multiplies a row's
+        log likelihood.
+    draws, tune, chains
+        Draws and warm-up draws per chain, and chains. Default 1000, 1000, 4.
+    seed
+        Integer; the same seed gives the same draws. When None a fresh one is taken and recorded. ``random_seed`` is an alias.
+    cores
+        Chains that run at the same time; all processors when None.
+    target_accept, max_treedepth
+        NUTS settings. Default 0.8 and 10.
+    engine
+        ``auto`` or ``pymc``; the fit says which ran and why.
+    parameterization
+        ``auto``, ``centered`` or ``noncentered``, for all grouping factors or by name.
+    integrate
+        ``auto``: random effects are sampled in this version.
+    center
+        Whether the intercept's prior refers to the columns at their means (default) or at zero. The intercept reported is always the one
+        at zero.
+    missing
+        ``error``, or ``drop`` to leave out rows with missing values and count them.
+    contrasts
+        Coding of categorical columns: ``{"drug": "sum"}``. Default: treatment, the first level is the reference.
+    progress
+        Show a bar; when None, on a terminal and in notebooks.
+    store
+        A folder for draws that survive a crash; not part of this version.
+    functions
+        Functions of your own that the formula may call, by name: ``{"f": f}``.
+    random_seed
+        Alias of ``seed``.
+
+    Returns
+    -------
+    Fit
+        Spec, design, draws, verdict, provenance.
+
+    Raises
+    ------
+    BayesglmmError
+        A subclass per kind of mistake (:mod:`bayesglmm.errors`); nothing is sampled then.
+
+    Warns
+    -----
+    DesignWarning
+        The design can be fitted but may not mean what its author thinks.
+    QualityWarning
+        The draws should be looked at before they are used, or the run is partial.
+
+    Examples
+    --------
+    >>> import bayesglmm as bg
+    >>> fit = bg.glmm("Reaction ~ Days + (Days | Subject)", bg.datasets.load("sleepstudy"), seed=1)  # doctest: +SKIP
+    """
+    chosen = family_and_link(family, link)
+    spec = make_spec(
+        formula,
+        family=chosen[0].name,
+        link=chosen[1].name,
+        priors=priors,
+        center=center,
+        contrasts=contrasts,
+        functions=tuple(functions or ()),
+        weights=weights,
+        offset=offset,
+    )
+    _refuse_later_parts(residual=residual, store=store, integrate=integrate)
+    return fit_spec(
+        spec,
+        data,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        seed=seed,
+        cores=cores,
+        target_accept=target_accept,
+        max_treedepth=max_treedepth,
+        engine=engine,
+        parameterization=parameterization,
+        missing=missing,
+        progress=progress,
+        functions=functions,
+        random_seed=random_seed,
+    )
+
+
+def fit_spec(
+    spec: ModelSpec | ModelFile,
+    data: Any = None,
+    *,
+    draws: int | None = None,
+    tune: int | None = None,
+    chains: int | None = None,
+    seed: int | None = None,
+    cores: int | None = None,
+    target_accept: float | None = None,
+    max_treedepth: int | None = None,
+    engine: Engine = "auto",
+    parameterization: Parameterization | Mapping[str, Parameterization] = "auto",
+    missing: Missing | None = None,
+    progress: bool | None = None,
+    functions: Functions | None = None,
+    random_seed: int | None = None,
+) -> Fit:
+    """Fit a spec, or a model file read with :func:`load_spec`.
+
+    Parameters
+    ----------
+    spec
+        A :class:`ModelSpec`, or a :class:`ModelFile` whose data set and sampler settings are used where nothing else is given.
+    data
+        A table; None takes the data set that the model file names.
+    draws, tune, chains, seed, cores, target_accept, max_treedepth, engine, parameterization, missing, progress, functions, random_seed
+        As for :func:`glmm`; what is not given comes from the model file, then from the defaults.
+
+    Returns
+    -------
+    Fit
+        Spec, design, draws, verdict, provenance.
+
+    Raises
+    ------
+    BayesglmmError
+        As for :func:`glmm`.
+    """
+    asked = {"draws": draws, "tune": tune, "chains": chains, "target_accept": target_accept, "max_treedepth": max_treedepth}
+    given_seed = one_seed(seed, random_seed)
+    settings = make_settings({**_file_sampler(spec), **{k: v for k, v in asked.items() if v is not None}}, seed=given_seed, cores=cores)
+    engine_name, reason = choose_engine(_checked_engine(engine))
+    ready = prepare(spec, data, missing=missing, functions=functions)
+    chosen = choose_parameterization(ready.design, _checked_parameterization(parameterization))
+    begin = time.perf_counter()
+    raw = draw(ready, chosen, settings, progress=_shows_progress(progress))
+    provenance = Provenance(
+        engine=engine_name,
+        engine_reason=reason,
+        parameterization=tuple(chosen.items()),
+        settings=settings,
+        seed_given=given_seed is not None,
+        draws_obtained=raw.posterior.sizes["draw"],
+        data_hash=hash_frame(ready.frame),
+        versions=package_versions(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=time.perf_counter() - begin,
+    )
+    return finish(ready, raw, provenance)
+
+
+def draw(ready: Prepared, parameterization: Mapping[str, Parameterization], settings: Settings, *, progress: bool) -> RawDraws:
+    """Build the PyMC form and sample it; imports PyMC and nutpie."""
+    from bayesglmm.model.build import build_model
+    from bayesglmm.sampler import nutpie
+
+    model = build_model(ready.spec, ready.design, ready.priors, family=ready.family, parameterization=parameterization)
+    start = find_start(ready.design, ready.priors, family=ready.family, link=ready.link, center=ready.spec.center)
+    keep = stored_variables(ready.design, ready.family.auxiliary)
+    return nutpie.sample(model, start, settings, keep=keep, progress=progress)
+
+
+def finish(ready: Prepared, raw: RawDraws, provenance: Provenance) -> Fit:
+    """Draws, data, verdict and provenance as one record; warns when the draws should be looked at first."""
+    design = ready.design
+    quality = judge_run(raw.posterior, raw.sample_stats, design, ready.family, provenance.settings)
+    columns = {"offset": design.offset, "weights": design.weights, "trials": design.trials, "se": design.se}
+    constant = {k: v for k, v in columns.items() if v is not None}
+    attributes = {
+        "modeling_interface": "bayesglmm",
+        "inference_library": "nutpie",
+        "created_at": provenance.created,
+        "sampling_time": provenance.seconds,
+        "tuning_steps": provenance.settings.tune,
+    }
+    tree = make_tree(raw.posterior, raw.sample_stats, {"y": design.y}, constant, attributes)
+    if provenance.partial:
+        warnings.warn(
+            f"partial run: {provenance.draws_obtained} of {provenance.settings.draws} draws per chain", QualityWarning, stacklevel=4
+        )
+    if quality.verdict != "ok":
+        warnings.warn(str(quality), QualityWarning, stacklevel=4)
+    return Fit(ready.spec, design, ready.frame, ready.priors, tree, quality, provenance)
+
+
+def pymc_model(
+    spec: ModelSpec | ModelFile | Fit, data: Any = None, *, parameterization: Parameterization = "auto", functions: Functions | None = None
+) -> Any:
+    """Return the ``pymc.Model`` with the density that is sampled: to read, draw, extend or sample yourself.
+
+    Parameters
+    ----------
+    spec
+        A spec, a model file, or a fit (whose data and centering are then used).
+    data
+        A table; not needed for a fit, nor for a model file that names its data set.
+    parameterization
+        ``auto``, ``centered`` or ``noncentered``.
+    functions
+        Functions of your own that the formula may call.
+
+    Returns
+    -------
+    pymc.Model
+        Not sampled, nothing compiled.
+
+    Raises
+    ------
+    BayesglmmError
+        If anything about the spec or the data is wrong.
+    """
+    from bayesglmm.model.build import build_model
+
+    if isinstance(spec, Fit):
+        chosen = dict(spec.provenance.parameterization)
+        return build_model(spec.spec, spec.design, spec.priors, family=spec.family, parameterization=chosen)
+    ready = prepare(spec, data, functions=functions)
+    chosen = choose_parameterization(ready.design, _checked_parameterization(parameterization))
+    return build_model(ready.spec, ready.design, ready.priors, family=ready.family, parameterization=chosen)
+
+
+def prior_summary(
+    spec: ModelSpec | ModelFile | Fit | str, data: Any = None, *, family: str = "gaussian", link: str | None = None
+) -> Result:
+    """Every prior with its numbers and what it implies on the scale of the response.
+
+    Parameters
+    ----------
+    spec
+        A spec, a model file, a fit, or a formula (then ``family`` and ``link`` count).
+    data
+        A table; not needed for a fit, nor for a model file that names its data set.
+    family, link
+        For a formula.
+
+    Returns
+    -------
+    Result
+        One row per parameter: address, prior, and what it implies (probabilities, odds or rate ratios, units of the response).
+
+    Raises
+    ------
+    BayesglmmError
+        If anything about the spec or the data is wrong.
+    """
+    if isinstance(spec, Fit):
+        return prior_table(spec.spec, spec.design, spec.priors)
+    if isinstance(spec, str):
+        chosen = family_and_link(family, link)
+        spec = make_spec(spec, family=chosen[0].name, link=chosen[1].name)
+    ready = prepare(spec, data)
+    return prior_table(ready.spec, ready.design, ready.priors)
+
+
+def _refuse_later_parts(*, residual: object, store: object, integrate: str) -> None:
+    if residual is not None:
+        raise NotBuiltError("residual correlation is not part of this version", where="residual=", fix="leave it out")
+    if store is not None:
+        raise NotBuiltError(
+            "a crash-safe store is not part of this version", where="store=", fix="leave it out and save the fit with bg.save"
+        )
+    if integrate != "auto":
+        fix = "use integrate='auto'; random effects are sampled"
+        raise NotBuiltError(
+            "integrating random effects out before sampling is not part of this version", where=f"integrate={integrate!r}", fix=fix
+        )
+
+
+def _file_sampler(spec: ModelSpec | ModelFile) -> dict[str, int | float]:
+    return dict(spec.sampler) if isinstance(spec, ModelFile) else {}
+
+
+def _checked_engine(asked: Engine) -> Any:
+    return check_choice("engine", asked, Engine)
+
+
+def _checked_parameterization(asked: Parameterization | Mapping[str, Parameterization]) -> Any:
+    for value in [asked] if isinstance(asked, str) else asked.values():
+        check_choice("parameterization", value, Parameterization)
+    return asked
+
+
+def _shows_progress(progress: bool | None) -> bool:
+    """On a terminal and in notebooks, unless the user says."""
+    if progress is not None:
+        return progress
+    return sys.stderr.isatty() or "ipykernel" in sys.modules

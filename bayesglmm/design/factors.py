@@ -1,0 +1,228 @@
+"""One factor of a term: from its expression to numbers or level codes, with the state that replays it on new rows."""
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayesglmm.design.expressions import Call, CallSite, Scope, describe_rows, evaluate_in
+from bayesglmm.design.table import Column, Table, levels_of
+from bayesglmm.design.transforms import LEARNERS, Transform
+from bayesglmm.errors import ArgumentError, ColumnError, DesignError, FormulaError, LevelError
+from bayesglmm.spec.gate import expression_tree
+from bayesglmm.types import FloatArray, IntArray
+
+type Functions = Mapping[str, Callable[..., Any]]
+type State = tuple[tuple[int, Transform], ...]
+
+CATEGORICAL = "C"
+TREATMENT = "treatment"
+SHOWN_LEVELS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class FactorEncoding:
+    """How one factor is coded; plain values, so that it can be written to a file and compared.
+
+    Attributes
+    ----------
+    text
+        The factor's expression.
+    levels
+        Labels of a categorical factor, in order; None for numbers.
+    width
+        Number of numeric columns; 1 for a categorical factor.
+    column
+        The column of a categorical factor.
+    contrast, reference
+        Name of the contrast coding, and the reference level of treatment coding (None is the first).
+    state
+        What each transform learned, by the position of its call in the expression.
+    """
+
+    text: str
+    levels: tuple[str, ...] | None = None
+    width: int = 1
+    column: str | None = None
+    contrast: str = TREATMENT
+    reference: str | None = None
+    state: State = ()
+
+    @property
+    def is_categorical(self) -> bool:
+        """Whether the factor has levels rather than numbers."""
+        return self.levels is not None
+
+
+@dataclass(frozen=True, slots=True)
+class FactorValues:
+    """Values of one factor: ``codes`` (n,) into its levels, or ``numbers`` (n, width)."""
+
+    numbers: FloatArray | None = None
+    codes: IntArray | None = None
+
+
+def learn_factor(text: str, table: Table, *, contrasts: Mapping[str, str], functions: Functions) -> tuple[FactorEncoding, FactorValues]:
+    """Code one factor on the training rows.
+
+    Parameters
+    ----------
+    text
+        Canonical expression.
+    table
+        Columns it may read.
+    contrasts
+        Contrast coding by column, for columns whose term does not name one.
+    functions
+        The user's own functions.
+
+    Raises
+    ------
+    ColumnError
+        If a column is unknown, or text where numbers are needed.
+    MissingValueError
+        If a transform gives a number that is not finite.
+    DesignError
+        If a transform cannot learn from these values.
+    FormulaError
+        If the text does not pass the gate, or a reference level does not occur.
+    """
+    tree = expression_tree(text, functions=frozenset(functions), plain=False)
+    column = _categorical_column(tree, table)
+    if column is not None:
+        codes, levels = levels_of(column)
+        contrast, reference = _contrast(tree, contrasts.get(column.name, TREATMENT))
+        if reference is not None and reference not in levels:
+            raise FormulaError(f"the reference level {reference!r} does not occur", where=text, fix=f"the levels are: {_listed(levels)}")
+        return FactorEncoding(text, levels, 1, column.name, contrast, reference), FactorValues(codes=codes)
+    learned: dict[int, Transform] = {}
+    numbers = _as_block(evaluate_in(tree, _scope(table, _learning(learned, table), functions)))
+    return FactorEncoding(text, width=numbers.shape[1], state=tuple(sorted(learned.items()))), FactorValues(numbers)
+
+
+def replay_factor(encoding: FactorEncoding, table: Table, *, functions: Functions) -> FactorValues:
+    """Code one factor on new rows, exactly as the training rows were.
+
+    Raises
+    ------
+    LevelError
+        If a level was not in the training rows, or a value lies outside a spline's boundary.
+    FormulaError
+        If the factor calls a function of the user's that is not among ``functions``.
+    """
+    tree = expression_tree(encoding.text, functions=frozenset(functions), plain=False)
+    if encoding.column is not None and encoding.levels is not None:
+        return FactorValues(codes=match_levels(table.column(encoding.column), encoding.levels, table))
+    numbers = _as_block(evaluate_in(tree, _scope(table, _replaying(dict(encoding.state), table), functions)))
+    if numbers.shape[1] != encoding.width:
+        raise DesignError(f"{encoding.text} gave {numbers.shape[1]} columns, {encoding.width} when the model was fitted")
+    return FactorValues(numbers)
+
+
+def match_levels(column: Column, levels: tuple[str, ...], table: Table) -> IntArray:
+    """Codes (n,) of a column of new rows into known levels.
+
+    Raises
+    ------
+    LevelError
+        If a level is unknown; names the column, the levels and rows.
+    """
+    codes, found = levels_of(column)
+    known = {name: i for i, name in enumerate(levels)}
+    position = np.array([known.get(name, -1) for name in found], dtype=np.int64)
+    matched = position[codes]
+    if np.any(matched < 0):
+        unseen = tuple(name for name in found if name not in known)
+        where = f"column {column.name!r}: {_listed(unseen)}; {describe_rows(matched < 0, table.rows)}"
+        raise LevelError("new rows hold levels that the fit has never seen", where=where, fix=f"the known levels are: {_listed(levels)}")
+    return matched
+
+
+def is_factor(column: Column) -> bool:
+    """Whether a bare column is coded by its levels: text, categories and booleans."""
+    return column.kind != "number"
+
+
+def _categorical_column(tree: ast.expr, table: Table) -> Column | None:
+    """Column of an expression that is a factor: a text column, or anything in ``C()``; None for numbers."""
+    match tree:
+        case ast.Name(id=name):
+            column = table.column(name)
+            return column if is_factor(column) else None
+        case ast.Call(func=ast.Name(id=called), args=[ast.Name(id=name), *_]) if called == CATEGORICAL:
+            return table.column(name)
+        case _:
+            return None
+
+
+def _contrast(tree: ast.expr, default: str) -> tuple[str, str | None]:
+    """Contrast and reference level as ``C()`` names them."""
+    if not isinstance(tree, ast.Call):
+        return default, None
+    named = [ast.literal_eval(a) for a in tree.args[1:]]
+    return (str(named[0]) if named else default), (str(named[1]) if len(named) > 1 else None)
+
+
+def _scope(table: Table, transforms: Mapping[str, Call], functions: Functions) -> Scope:
+    own = {name: _own_call(function, table.n_rows) for name, function in functions.items()}
+    return Scope(table.numeric, table.n_rows, {**transforms, **own}, table.rows)
+
+
+def _learning(learned: dict[int, Transform], table: Table) -> dict[str, Call]:
+    """Make calls that learn from the rows, apply what they learned, and leave it in ``learned``."""
+
+    def call(site: CallSite) -> FloatArray:
+        x, *rest = site.args
+        try:
+            learned[site.position] = LEARNERS[site.name](x, *rest, **site.keywords)
+        except (ArgumentError, DesignError) as error:
+            raise type(error)(error.what, where="; ".join(p for p in (site.text, error.where) if p), fix=error.fix) from error
+        return _apply(learned[site.position], site, table)
+
+    return dict.fromkeys(LEARNERS, call)
+
+
+def _replaying(state: Mapping[int, Transform], table: Table) -> dict[str, Call]:
+    return dict.fromkeys(LEARNERS, lambda site: _apply(state[site.position], site, table))
+
+
+def _apply(transform: Transform, site: CallSite, table: Table) -> FloatArray:
+    """Transform values that lie in the transform's domain."""
+    x = np.asarray(site.args[0], dtype=float)
+    if transform.domain is not None:
+        lower, upper = transform.domain
+        outside = (x < lower) | (x > upper)
+        if np.any(outside):
+            raise LevelError(
+                f"values outside the boundary {lower:g} to {upper:g} of a spline, which is not extrapolated",
+                where=f"{site.text}, {describe_rows(outside, table.rows)}",
+                fix="keep to the range of the training rows, or set lower_bound= and upper_bound= in the formula and fit again",
+            )
+    return transform.apply(x)
+
+
+def _own_call(function: Callable[..., Any], n_rows: int) -> Call:
+    """Wrap a user's function, so that it is checked to give one row per row."""
+
+    def call(site: CallSite) -> FloatArray:
+        result = np.asarray(function(*site.args, **site.keywords))
+        if result.dtype.kind not in "biuf" or result.ndim not in (1, 2) or len(result) != n_rows:
+            raise ColumnError(
+                f"{site.name}() must return numbers, one row per row of the table",
+                where=f"{site.text} gave {result.dtype} of shape {result.shape}, the table has {n_rows} rows",
+                fix="return an array of shape (n,) or (n, k)",
+            )
+        return result.astype(float)
+
+    return call
+
+
+def _as_block(values: FloatArray) -> FloatArray:
+    return values[:, None] if values.ndim == 1 else values
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = f", ... ({len(names)} in all)" if len(names) > SHOWN_LEVELS else ""
+    return ", ".join(repr(n) for n in names[:SHOWN_LEVELS]) + more

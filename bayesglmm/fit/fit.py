@@ -1,0 +1,75 @@
+"""The record of a fit: accessors only; every number after it is a function of it."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+import xarray as xr
+
+from bayesglmm.design.design import Design
+from bayesglmm.families.base import Family
+from bayesglmm.families.registry import get_family
+from bayesglmm.fit.provenance import Provenance
+from bayesglmm.fit.quality import Quality
+from bayesglmm.numerics.links import Link, get_link
+from bayesglmm.spec.model_spec import ModelSpec
+from bayesglmm.spec.priors import ResolvedPriors
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Fit:
+    """A fitted model.
+
+    Attributes
+    ----------
+    spec
+        What was asked: formula, family, link, priors.
+    design
+        The arrays that were fitted, with the encoding that treats new rows alike.
+    frame
+        The columns of the user's table that were used, rows in the order of the design.
+    priors
+        Every prior with its numbers.
+    idata
+        Draws and data as an ArviZ ``DataTree``: posterior, sample_stats, observed_data, constant_data.
+    quality
+        The verdict and its checks.
+    provenance
+        Engine, settings, versions, data hash.
+    """
+
+    spec: ModelSpec
+    design: Design
+    frame: pd.DataFrame
+    priors: ResolvedPriors
+    idata: xr.DataTree
+    quality: Quality
+    provenance: Provenance
+
+    @property
+    def family(self) -> Family:
+        """The response's family."""
+        return get_family(self.spec.family)
+
+    @property
+    def link(self) -> Link:
+        """The link function."""
+        return get_link(self.spec.link)
+
+    @property
+    def posterior(self) -> xr.Dataset:
+        """Posterior draws with dims (chain, draw, ...)."""
+        return self.idata["posterior"].to_dataset()
+
+    @property
+    def engine(self) -> str:
+        """Which form of the density was sampled, and why."""
+        return f"{self.provenance.engine}: {self.provenance.engine_reason}"
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{g.name}: {len(g.levels)} levels" for g in self.design.groups) or "no grouping factor"
+        partial = " PARTIAL RUN." if self.provenance.partial else ""
+        s = self.provenance.settings
+        return (
+            f"<Fit {self.spec.formula} | {self.spec.family}({self.spec.link}); {len(self.design.y)} rows; {sizes}; "
+            f"{s.chains} x {self.provenance.draws_obtained} draws; verdict: {self.quality.verdict}.{partial}>"
+        )

@@ -1,0 +1,94 @@
+"""Where a fit comes from: settings, engine and why, versions, data hash."""
+
+import hashlib
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+import pandas as pd
+
+from bayesglmm.types import Parameterization
+
+PACKAGES = ("bayesglmm", "numpy", "scipy", "pandas", "formulaic", "pymc", "pytensor", "nutpie", "numba", "arviz-stats", "xarray")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the sampler was asked for: draws and warm-up draws per chain, chains, seed, target acceptance, tree depth, cores."""
+
+    draws: int
+    tune: int
+    chains: int
+    seed: int
+    target_accept: float
+    max_treedepth: int
+    cores: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """All that is needed to say how a fit was made.
+
+    Attributes
+    ----------
+    engine, engine_reason
+        Which form of the density was sampled, and why this one.
+    parameterization
+        ``centered`` or ``noncentered`` for each covariance block.
+    settings
+        What the sampler was asked for; ``seed_given`` says whether the user chose the seed.
+    draws_obtained
+        Draws per chain that were obtained; fewer than asked for in a partial run.
+    data_hash
+        SHA-256 of the columns used, in order.
+    versions
+        Package versions, as pairs.
+    created
+        Time of the end of sampling, ISO 8601, UTC.
+    seconds
+        Wall time of compiling and sampling.
+    """
+
+    engine: str
+    engine_reason: str
+    parameterization: tuple[tuple[str, Parameterization], ...]
+    settings: Settings
+    seed_given: bool
+    draws_obtained: int
+    data_hash: str
+    versions: tuple[tuple[str, str], ...]
+    created: str
+    seconds: float
+
+    @property
+    def partial(self) -> bool:
+        """Whether the run was stopped before all draws were made."""
+        return self.draws_obtained < self.settings.draws
+
+
+def package_versions() -> tuple[tuple[str, str], ...]:
+    """Installed versions of the packages a fit depends on; a package that is absent is left out."""
+    found = []
+    for name in PACKAGES:
+        try:
+            found.append((name, version(name)))
+        except PackageNotFoundError:
+            continue
+    return tuple(found)
+
+
+def hash_frame(frame: pd.DataFrame) -> str:
+    """SHA-256 of a table: column names, kinds and values in order; the same for equal tables whatever their index.
+
+    Numbers are hashed as float64, everything else as text with its length, so that the hash survives a file.
+    """
+    digest = hashlib.sha256()
+    for name in frame.columns:
+        column = frame[name]
+        digest.update(f"{len(str(name))}:{name};".encode())
+        if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+            values = np.ascontiguousarray(column.to_numpy(dtype="<f8", na_value=np.nan))
+            digest.update(b"number;" + values.tobytes())
+        else:
+            digest.update(b"text;" + "".join(f"{len(t)}:{t};" for t in column.astype(str)).encode())
+    return digest.hexdigest()

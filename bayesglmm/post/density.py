@@ -1,0 +1,73 @@
+"""Log likelihood of the data at each draw, by the families' numpy densities: no graph, no sampler."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bayesglmm.fit.draws import auxiliary_draws, flatten
+from bayesglmm.fit.fit import Fit
+from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fit_parameters, fixed_eta, group_eta
+from bayesglmm.post.rows import Rows, build_rows
+from bayesglmm.types import FloatArray, IntArray
+
+
+def log_likelihood(fit: Fit, rows: Sequence[int] | IntArray | None = None) -> FloatArray:
+    r"""Pointwise log likelihood :math:`w_i \log p(y_i \mid \eta_i)`, random effects included (conditional on the groups).
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    rows
+        Row numbers of the design, from 0; all when None.
+
+    Returns
+    -------
+    ndarray, shape (S, rows)
+        Chains joined. Likelihood weights, where the model has them, multiply each row, as they do in the density that was sampled.
+    """
+    chosen = np.arange(len(fit.design.y)) if rows is None else np.asarray(rows, dtype=np.int64)
+    return _log_likelihood(fit, fit_parameters(fit, effects=True), _sampled(fit), chosen)
+
+
+def probe_log_likelihood(fit: Fit, rows: Sequence[int] | IntArray, draw: int = 0) -> float:
+    """Sum of the log likelihood of a few rows at one draw: the number by which a stored fit proves itself.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    rows
+        Row numbers of the design, from 0.
+    draw
+        Which draw, chains joined.
+    """
+    one = slice(draw, draw + 1)
+    auxiliary = {name: values[one] for name, values in _sampled(fit).items()}
+    parameters = fit_parameters(fit, effects=True).take(one)
+    return float(_log_likelihood(fit, parameters, auxiliary, np.asarray(rows, dtype=np.int64)).sum())
+
+
+def _sampled(fit: Fit) -> dict[str, FloatArray]:
+    """Draws of the auxiliary parameters, each (S,)."""
+    return {name: flatten(values) for name, values in auxiliary_draws(fit.posterior, fit.family.auxiliary).items()}
+
+
+def _log_likelihood(fit: Fit, parameters: Parameters, auxiliary: dict[str, FloatArray], chosen: IntArray) -> FloatArray:
+    """Weighted log density, in blocks of draws; shape (S, rows)."""
+    design, rows = fit.design, _take(build_rows(fit, None, target="group"), chosen)
+    y, trials = design.y[chosen], None if design.trials is None else design.trials[chosen]
+    weights = 1.0 if design.weights is None else design.weights[chosen]
+    known = {} if design.se is None else dict.fromkeys(fit.family.auxiliary, design.se[chosen])
+    result = np.empty((parameters.n_draws, len(chosen)))
+    for block in draw_blocks(parameters.n_draws, len(chosen)):
+        part = parameters.take(block)
+        eta = fixed_eta(part, rows) + group_eta(part, rows, rows.index)
+        sampled = {name: values[block, None] for name, values in auxiliary.items()}
+        result[block] = weights * fit.family.log_prob(y, eta, fit.link, trials=trials, **{**sampled, **known})
+    return result
+
+
+def _take(rows: Rows, chosen: IntArray) -> Rows:
+    index = tuple(i[chosen] for i in rows.index)
+    return Rows(rows.frame.iloc[chosen], rows.X[chosen], rows.offset[chosen], tuple(z[chosen] for z in rows.Z), index)

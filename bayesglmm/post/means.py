@@ -1,0 +1,165 @@
+r"""Means and probabilities for a named target, on the data, on new rows or on a grid.
+
+Per draw: the mean of each row for the target, then the average over rows, then (on the link scale) the link of it. Only then
+are draws summarised: the average of interval ends is not an interval of the average.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bayesglmm.errors import ArgumentError, NotBuiltError
+from bayesglmm.fit.fit import Fit
+from bayesglmm.numerics.links import Link
+from bayesglmm.post.cells import Cells, make_cells, row_weights
+from bayesglmm.post.intervals import make_interval, summarise
+from bayesglmm.post.linear_predictor import draw_blocks, fit_parameters
+from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes, target_sentence
+from bayesglmm.post.rows import Rows, build_rows, distinct_rows
+from bayesglmm.post.targets import NEEDS_EFFECTS, TARGETS, Setting, mean_predictor, observed_combinations
+from bayesglmm.types import FloatArray, Scale, Target, check_choice
+
+MEAN = "mean_response"
+
+
+def means(  # noqa: PLR0913 (one public call; all but two are keywords)
+    fit: Fit,
+    at: Any = None,
+    *,
+    target: Target,
+    by: str | Sequence[str] | None = None,
+    over: Sequence[str] | None = None,
+    scale: Scale = "response",
+    weights: Any = None,
+    ci_prob: float = 0.95,
+    ci_kind: str = "eti",
+) -> Result:
+    r"""Means, for Bernoulli and binomial responses probabilities.
+
+    .. math:: h(x'\beta), \quad E_b\,h(x'\beta + z'b), \quad C^{-1} \textstyle\sum_c h(x'\beta + z'b_c), \quad h(x'\beta + z'b_j)
+
+    for the targets ``average_subject``, ``population``, ``observed_groups`` and ``group``.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    at
+        None for the rows of the data; a mapping for a grid, ``{"year": [0, 5, 10], "drug": "all"}``, with the other columns held at their
+        mean or reference level (the notes say at what); any table for new rows.
+    target
+        Which mean; there is no default. ``observed_groups`` averages over the combinations of levels that occur in the data, each
+        counted once. ``group`` takes levels from ``at``.
+    by
+        Column or columns: rows are averaged within its levels. Without it every row of ``at`` is a row of the table, and the rows of
+        the data are averaged into one.
+    over
+        The factors averaged over; not part of this version, all of them are.
+    scale
+        ``response``, or ``link``: the link of the number on the response scale, for the population :math:`g(E\,h)`.
+    weights
+        Name of a column, or one number per row: weights of the average over rows.
+    ci_prob, ci_kind
+        Level and kind (``eti``, ``hdi``) of the intervals.
+
+    Returns
+    -------
+    Result
+        ``table``: columns of the row or cell, then ``mean``, ``sd``, ``median``, ``ci_lower``, ``ci_upper``. ``draws``: variable
+        ``mean_response`` with dims (chain, draw, row).
+
+    Raises
+    ------
+    ArgumentError, ColumnError, LevelError, MissingValueError
+        If an argument or a row of ``at`` is not what it must be.
+    NotBuiltError
+        If ``over`` is given.
+    FamilyError
+        If the link has no population mean (inverse, sqrt); gives the reason.
+
+    Notes
+    -----
+    Population means are one-dimensional integrals per draw and distinct row, because z'b is normal: closed for identity, log and
+    probit, otherwise by the trapezoid rule with its error bound in the notes (Trefethen and Weideman 2014, SIAM Review 56, 385).
+    """
+    choice = make_interval(ci_prob, ci_kind)
+    check_choice("target", target, Target)
+    check_choice("scale", scale, Scale)
+    if over is not None:
+        raise NotBuiltError("averaging over some factors only", where=f"over={over!r}", fix="leave it out: all factors are averaged over")
+    columns = [by] if isinstance(by, str) else None if by is None else list(by)
+    if columns is None and at is None:
+        columns = []
+    if columns is None and weights is not None:
+        raise ArgumentError(
+            "weights are given, but no rows are averaged", where="weights", fix="name the columns to average within, by=..."
+        )
+    rows = build_rows(fit, at, target=target, extra=[*(columns or ()), *([weights] if isinstance(weights, str) else ())])
+    unique, which = distinct_rows(rows, levels=target == "group")
+    cells = make_cells(rows, which, by=columns, weights=row_weights(rows, weights))
+    draws, bound = cell_means(fit, unique, cells, target=target, scale=scale)
+    labels = join_columns(cells.frame, summarise(draws, choice))
+    sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
+    coords = {str(c): labels[c].to_numpy() for c in labels.columns[: cells.frame.shape[1]]}
+    notes = (*rows.notes, *_notes(fit.link, target, bound, rows, columns), *run_notes(fit))
+    factors = list(dict.fromkeys(g.name for g in fit.design.groups))
+    title = _title(fit.link, target, scale)
+    return Result(title, target_sentence(target, factors), labels, draws_dataset({MEAN: draws}, sizes, "row", coords), notes, choice)
+
+
+def cell_means(fit: Fit, rows: Rows, cells: Cells, *, target: Target, scale: Scale) -> tuple[FloatArray, float]:
+    """Draws of averages over rows, and the bound on their integration error.
+
+    Draws are taken in blocks, so that beside the result (S, k) the memory in use does not depend on S.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    rows
+        Distinct rows.
+    cells
+        k averages over them.
+    target, scale
+        As for :func:`means`.
+
+    Returns
+    -------
+    tuple
+        Draws of shape (S, k), and the bound.
+    """
+    parameters = fit_parameters(fit, effects=target in NEEDS_EFFECTS)
+    setting = Setting(rows, fit.link, observed_combinations(fit))
+    values, bound = np.empty((parameters.n_draws, len(cells.start))), 0.0
+    for block in draw_blocks(parameters.n_draws, max(rows.n_rows, len(cells.row))):
+        predictors = TARGETS[target](parameters.take(block), setting)
+        values[block] = _reduce(fit.link, predictors.value, cells, scale)
+        bound = max(bound, predictors.bound)
+    return values, bound
+
+
+def _reduce(link: Link, eta: FloatArray, cells: Cells, scale: Scale) -> FloatArray:
+    """From predictors of rows (S, n) to averages of cells (S, k) on the scale asked for."""
+    if scale == "response":
+        return cells.average(link.inverse(eta))
+    return cells.average(eta) if cells.single else mean_predictor(link, eta, cells.average)
+
+
+def _title(link: Link, target: Target, scale: Scale) -> str:
+    noun = "Probabilities" if link.onto_unit_interval else "Means"
+    if scale == "response":
+        return f"{noun}, response scale"
+    what = "g(E h), the link of the population mean" if target == "population" else "the link of the mean"
+    return f"{noun}, link scale ({link.name}): {what}"
+
+
+def _notes(link: Link, target: Target, bound: float, rows: Rows, columns: Sequence[str] | None) -> tuple[str, ...]:
+    notes = []
+    if columns is not None:
+        within = f"within {', '.join(columns)}" if columns else "into one number"
+        notes.append(f"{rows.n_rows} rows averaged {within}, per draw.")
+    if target == "population" and rows.Z:
+        how = f"integration error <= {bound:.0e}" if bound > 0.0 else "in closed form"
+        notes.append(f"Population means {how}; they assume normal random effects.")
+    return tuple(notes)

@@ -1,0 +1,143 @@
+"""A result as text and as HTML: rounding and escaping, nothing else."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+import pandas as pd
+
+SIGNIFICANT = 4
+_ESTIMATES = frozenset({"mean", "sd", "median", "ci_lower", "ci_upper"})
+_FORMATS: Mapping[str, Callable[[float], str]] = {
+    "mcse_mean": lambda x: f"{x:.2g}",
+    "ess_bulk": lambda x: f"{x:.0f}",
+    "ess_tail": lambda x: f"{x:.0f}",
+    "r_hat": lambda x: f"{x:.3f}",
+    "rank": lambda x: f"{x:.1f}",
+    "rank_lower": lambda x: f"{x:.0f}",
+    "rank_upper": lambda x: f"{x:.0f}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TextTable:
+    """A table as text.
+
+    Attributes
+    ----------
+    names
+        Column headers.
+    cells
+        Rows of cells.
+    numeric
+        Whether each column holds numbers, which are aligned to the right.
+    """
+
+    names: tuple[str, ...]
+    cells: tuple[tuple[str, ...], ...]
+    numeric: tuple[bool, ...]
+
+
+def format_table(table: pd.DataFrame, *, n_draws: int, headers: Mapping[str, str]) -> TextTable:
+    """Round and write every cell of a table.
+
+    Estimates are shown to the last digit that is larger than their Monte Carlo standard error: the column ``mcse_mean`` where
+    there is one, otherwise its lower limit ``sd / sqrt(S)`` for S independent draws; never more than four significant digits
+    of the posterior mean. Other numbers are shown to four significant digits. Missing numbers are ``-``.
+
+    Parameters
+    ----------
+    table
+        One row per line; an index with a name becomes the first column.
+    n_draws
+        S, the number of posterior draws behind the table; 0 where it is not known.
+    headers
+        Column names to what is printed instead.
+    """
+    shown = flat_index(table)
+    decimals = _row_decimals(table, n_draws)
+    values = [shown.iloc[:, at].tolist() for at in range(shown.shape[1])]
+    columns = [_format_column(str(name), column, decimals) for name, column in zip(shown.columns, values, strict=True)]
+    names = tuple(headers.get(str(c), str(c)) for c in shown.columns)
+    return TextTable(names, tuple(zip(*columns, strict=True)), tuple(_is_numeric(v) for v in values))
+
+
+def flat_index(table: pd.DataFrame) -> pd.DataFrame:
+    """Turn an index that has a name into the first column; rows that are only numbered lose their numbers."""
+    return table.reset_index() if table.index.name is not None else table.reset_index(drop=True)
+
+
+def plain_table(table: TextTable) -> str:
+    """Write columns two blanks apart, numbers aligned to the right."""
+    lines = [table.names, *table.cells]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(table.names))]
+    return "\n".join("  ".join(_padded(line, widths, table.numeric)).rstrip() for line in lines)
+
+
+def html_table(table: TextTable) -> str:
+    """Write the same table in HTML; every header and cell is escaped."""
+    head = "".join(f"<th>{escape(n)}</th>" for n in table.names)
+    body = "".join("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in table.cells)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def plain_value(value: object) -> object:
+    """Turn a table's value into what JSON holds: numpy scalars become Python's, what is not finite becomes None, other objects text."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    return str(value)
+
+
+def format_number(value: float) -> str:
+    """Write a number to four significant digits, ``-`` when missing; a whole number is written out in full."""
+    if math.isnan(value):
+        return "-"
+    return f"{value:.0f}" if value == round(value, 0) and abs(value) < 1e15 else f"{value:.{SIGNIFICANT}g}"
+
+
+def _padded(line: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> list[str]:
+    return [c.rjust(w) if right else c.ljust(w) for c, w, right in zip(line, widths, numeric, strict=True)]
+
+
+def _is_numeric(values: Sequence[object]) -> bool:
+    return all(isinstance(v, int | float | np.number) and not isinstance(v, bool) for v in values)
+
+
+def _row_decimals(table: pd.DataFrame, n_draws: int) -> list[int | None]:
+    """Decimals of each row's estimates; None where neither an MCSE nor an SD is known."""
+    if not {"mean", "sd"} <= set(table.columns):
+        return [None] * len(table)
+    naive = table["sd"].to_numpy(dtype=float) / math.sqrt(max(n_draws, 1))
+    error = table["mcse_mean"].to_numpy(dtype=float) if "mcse_mean" in table.columns else naive
+    error = np.where(np.isfinite(error), error, naive)
+    return [_decimals(m, e) for m, e in zip(table["mean"].to_numpy(dtype=float), error, strict=True)]
+
+
+def _decimals(mean: float, error: float) -> int | None:
+    """Find the last decimal place whose unit exceeds the error, at most four significant digits of the mean."""
+    if not (math.isfinite(error) and error > 0.0 and math.isfinite(mean)):
+        return None
+    by_error = math.floor(-math.log10(error))
+    return by_error if mean == 0.0 else min(by_error, SIGNIFICANT - 1 - math.floor(math.log10(abs(mean))))
+
+
+def _format_column(name: str, values: Sequence[object], decimals: Sequence[int | None]) -> list[str]:
+    if not _is_numeric(values):
+        return ["-" if v is None else str(v) for v in values]
+    floats = [float(v) for v in values]  # type: ignore[arg-type]
+    if name in _ESTIMATES:
+        return [_round(v, d) for v, d in zip(floats, decimals, strict=True)]
+    write = _FORMATS.get(name, format_number)
+    return ["-" if math.isnan(v) else write(v) for v in floats]
+
+
+def _round(value: float, decimals: int | None) -> str:
+    if decimals is None or not math.isfinite(value):
+        return format_number(value)
+    return f"{round(value, decimals) + 0.0:.{max(decimals, 0)}f}"

@@ -1,0 +1,145 @@
+"""The record that every function of this package returns, and its words for the four targets."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesglmm.fit.draws import CHAIN, DRAW
+from bayesglmm.fit.fit import Fit
+from bayesglmm.post.intervals import IntervalChoice
+from bayesglmm.post.render import TextTable, flat_index, format_table, html_table, plain_table, plain_value
+from bayesglmm.types import FloatArray, Target
+
+
+@dataclass(frozen=True)
+class Result:
+    """A table, the draws behind it, and what its numbers are.
+
+    Attributes
+    ----------
+    title
+        One line.
+    target
+        Which estimand, in words; begins with the target's name where it is one of the four.
+    table
+        One row per quantity; ``ci_lower`` and ``ci_upper`` are the ends of ``interval``.
+    draws
+        Dims (chain, draw, ...): the draws that the table summarises; empty when there are none.
+    notes
+        What a reader must know: values held fixed, error bounds, the verdict on the run.
+    interval
+        Level and kind of the intervals; None when the table has none.
+    """
+
+    title: str
+    target: str
+    table: pd.DataFrame
+    draws: xr.Dataset
+    notes: tuple[str, ...] = ()
+    interval: IntervalChoice | None = field(default=None)
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws behind the table, chains times draws; 0 when there are none."""
+        return self.draws.sizes[CHAIN] * self.draws.sizes[DRAW] if CHAIN in self.draws.sizes and DRAW in self.draws.sizes else 0
+
+    def __str__(self) -> str:
+        lines = [self.title, f"Target: {self.target}"]
+        if self.interval is not None:
+            lines.append(f"Interval: {self.interval.text}")
+        lines += ["", plain_table(self._text())]
+        lines += ["", *(f"Note: {n}" for n in self.notes)] if self.notes else []
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        interval = "" if self.interval is None else f"<p>Interval: {escape(self.interval.text)}</p>"
+        notes = "".join(f"<li>{escape(n)}</li>" for n in self.notes)
+        head = f"<p><strong>{escape(self.title)}</strong></p><p>Target: {escape(self.target)}</p>{interval}"
+        return f"<div>{head}{html_table(self._text())}{f'<ul>{notes}</ul>' if notes else ''}</div>"
+
+    def to_dict(self) -> dict[str, object]:
+        """Everything but the draws, ready for JSON; numbers that are not finite become None.
+
+        Returns
+        -------
+        dict
+            ``title``, ``target``, ``interval`` (``prob``, ``kind``, or None), ``table`` (a list of rows, the index as a column of
+            its name) and ``notes``.
+        """
+        table = flat_index(self.table)
+        names = [str(c) for c in table.columns]
+        columns = [[plain_value(v) for v in table.iloc[:, at].tolist()] for at in range(len(names))]
+        rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+        interval = None if self.interval is None else {"prob": self.interval.prob, "kind": self.interval.kind}
+        return {"title": self.title, "target": self.target, "interval": interval, "table": rows, "notes": list(self.notes)}
+
+    def _text(self) -> TextTable:
+        headers = {} if self.interval is None else dict(zip(("ci_lower", "ci_upper"), self.interval.headers, strict=True))
+        return format_table(self.table, n_draws=self.n_draws, headers=headers)
+
+
+def target_sentence(target: Target, factors: Sequence[str]) -> str:
+    """One of the four targets in words and as a formula.
+
+    Parameters
+    ----------
+    target
+        One of :data:`bayesglmm.types.Target`.
+    factors
+        Names of the grouping factors that the sentence is about; without any, all four targets are ``h(x'beta)``.
+    """
+    if not factors:
+        return f"{target}: the model has no grouping factor, so the four targets are one, h(x'beta)"
+    named = " and ".join([", ".join(factors[:-1]), factors[-1]] if len(factors) > 1 else factors)
+    levels = f"levels of {named}" if len(factors) == 1 else f"combinations of levels of {named}"
+    words: dict[Target, str] = {
+        "average_subject": f"the subject whose random effects of {named} are zero: h(x'beta)",
+        "population": f"averaged over the random-effects distribution of {named}: E h(x'beta + z'b), b ~ N(0, D)",
+        "observed_groups": f"averaged over the observed {levels}: mean_j h(x'beta + z'b_j)",
+        "group": f"named {levels}: h(x'beta + z'b_j)",
+    }
+    return f"{target}: {words[target]}"
+
+
+def draws_dataset(values: Mapping[str, FloatArray], sizes: tuple[int, int], dim: str, coords: Mapping[str, NDArray[Any]]) -> xr.Dataset:
+    """Draws (S, k) by name as a Dataset with dims (chain, draw, ``dim``).
+
+    Parameters
+    ----------
+    values
+        Arrays of shape (S, k), S = chains times draws, chains outermost.
+    sizes
+        Chains and draws.
+    dim
+        Name of the last dim.
+    coords
+        Coordinates along ``dim``, each of length k.
+    """
+    arrays = {name: ((CHAIN, DRAW, dim), value.reshape(*sizes, -1)) for name, value in values.items()}
+    chains = {CHAIN: np.arange(sizes[0]), DRAW: np.arange(sizes[1])}
+    return xr.Dataset(arrays, coords={**chains, **{name: (dim, np.asarray(c)) for name, c in coords.items()}})
+
+
+def join_columns(labels: pd.DataFrame, numbers: Mapping[str, FloatArray]) -> pd.DataFrame:
+    """Columns that tell rows apart, then columns of numbers; a label column whose name is taken gets ``_`` appended."""
+    taken = {*numbers, CHAIN, DRAW, "row"}
+    names = {str(c): str(c) for c in labels.columns}
+    for name in names:
+        while names[name] in taken:
+            names[name] += "_"
+        taken.add(names[name])
+    return labels.rename(columns=names).reset_index(drop=True).assign(**numbers)
+
+
+def run_notes(fit: Fit, *, always: bool = False) -> tuple[str, ...]:
+    """Tell the verdict on the run, when it is not ok or when ``always``; and that the run is partial."""
+    checks = ", ".join(f"{c.id} {c.verdict}" for c in fit.quality.failed)
+    verdict = f"Verdict on the run: {fit.quality.verdict}{f' ({checks})' if checks else ''}."
+    partial = f"Partial run: {fit.provenance.draws_obtained} of {fit.provenance.settings.draws} draws per chain."
+    return (*((verdict,) if always or fit.quality.verdict != "ok" else ()), *((partial,) if fit.provenance.partial else ()))

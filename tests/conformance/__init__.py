@@ -1,0 +1,1 @@
+"""Tests that loop over a registry: what is registered is tested."""

@@ -1,0 +1,1 @@
+"""Tests of the design: tables, columns, groups, checks, priors."""
