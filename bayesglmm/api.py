@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from bayesglmm.approx.sketch import make_sketch
 from bayesglmm.design.prepare import Functions, Prepared, family_and_link, prepare
 from bayesglmm.errors import NotBuiltError, QualityWarning
 from bayesglmm.fit.draws import make_tree, stored_variables
@@ -202,8 +203,8 @@ def fit_spec(
     settings = make_settings({**_file_sampler(spec), **{k: v for k, v in asked.items() if v is not None}}, seed=given_seed, cores=cores)
     engine_name, reason = choose_engine(_checked_engine(engine))
     ready = prepare(spec, data, missing=missing, functions=functions)
-    chosen = choose_parameterization(ready.design, _checked_parameterization(parameterization))
     begin = time.perf_counter()
+    chosen = choose_parameterization(ready.design, _checked_parameterization(parameterization))
     raw = draw(ready, chosen, settings, progress=_shows_progress(progress))
     provenance = Provenance(
         engine=engine_name,
@@ -226,7 +227,8 @@ def draw(ready: Prepared, parameterization: Mapping[str, Parameterization], sett
     from bayesglmm.sampler import nutpie
 
     model = build_model(ready.spec, ready.design, ready.priors, family=ready.family, parameterization=parameterization)
-    start = find_start(ready.design, ready.priors, family=ready.family, link=ready.link, center=ready.spec.center)
+    sketch = make_sketch(ready.design, ready.family, ready.link)
+    start = find_start(ready.design, ready.priors, sketch, center=ready.spec.center, parameterization=parameterization)
     keep = stored_variables(ready.design, ready.family.auxiliary)
     return nutpie.sample(model, start, settings, keep=keep, progress=progress)
 
@@ -244,7 +246,7 @@ def finish(ready: Prepared, raw: RawDraws, provenance: Provenance) -> Fit:
         "sampling_time": provenance.seconds,
         "tuning_steps": provenance.settings.tune,
     }
-    tree = make_tree(raw.posterior, raw.sample_stats, {"y": design.y}, constant, attributes)
+    tree = make_tree(raw.posterior, raw.sample_stats, {design.response: design.y}, constant, attributes)
     if provenance.partial:
         warnings.warn(
             f"partial run: {provenance.draws_obtained} of {provenance.settings.draws} draws per chain", QualityWarning, stacklevel=4

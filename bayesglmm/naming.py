@@ -10,7 +10,7 @@ from bayesglmm.errors import FormulaError
 INTERCEPT = "Intercept"
 CENTERED_INTERCEPT = "Intercept_centered"
 ROWS = "__obs__"
-RESPONSE = "y"
+SAMPLE_DIMS = ("chain", "draw")
 SIGMA = "sigma"
 
 _SIGMA = "_sigma"

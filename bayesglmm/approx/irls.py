@@ -28,11 +28,21 @@ class GlmMode:
         Standard errors from the penalized information, shape (p,).
     residual_sd
         Root mean square of response minus fitted mean.
+    residuals, weights
+        Working residuals on the scale of the linear predictor and their weights, shape (n,).
+    dispersion
+        Variance of a working residual times its weight: the residual variance for families that have one, else 1.
+    predictor_scale
+        Natural scale of the linear predictor: the residual SD under the identity link, else 1.
     """
 
     beta: FloatArray
     se: FloatArray
     residual_sd: float
+    residuals: FloatArray
+    weights: FloatArray
+    dispersion: float
+    predictor_scale: float
 
 
 def glm_mode(X: FloatArray, y: FloatArray, offset: FloatArray, *, family: Family, link: Link, trials: FloatArray | None = None) -> GlmMode:
@@ -68,10 +78,11 @@ def glm_mode(X: FloatArray, y: FloatArray, offset: FloatArray, *, family: Family
         information = (X.T * weights) @ X + np.diag(penalty + _FLOOR)
         beta = linalg.solve(information, X.T @ (weights * (working - offset)), assume_a="pos")
         eta = _bounded(offset + X @ beta, link)
-    residual = y / n - link.inverse(eta)
-    scale = float(np.sqrt(np.mean(residual**2)))
+    scale = max(float(np.sqrt(np.mean((y / n - link.inverse(eta)) ** 2))), _FLOOR)
     dispersion = scale**2 if family.auxiliary else 1.0
-    return GlmMode(beta, np.sqrt(dispersion * np.diag(linalg.inv(information))), scale)
+    weights, working = _working_response(y, eta, n, family, link)
+    se = np.sqrt(dispersion * np.diag(linalg.inv(information)))
+    return GlmMode(beta, se, scale, working - eta, weights, dispersion, scale if link.name == "identity" else 1.0)
 
 
 def _response_spread(y: FloatArray, link: Link) -> float:

@@ -53,10 +53,11 @@ def command(  # noqa: PLR0913 (a command's options are its arguments)
     target = check_target(out, force=force)
     table = None if data is None else read_data(data)
     fit = fit_spec(spec, table, missing=missing, progress=show_progress(as_json=as_json), **sampling)
+    written: Path | None = None
     try:
-        save(fit, target, force=force)
+        written = save(fit, target, force=force)
     finally:
-        _show(fit, target, as_json=as_json)
+        _show(fit, written, as_json=as_json)
     if fit.quality.verdict == "do not use":
         ctx.exit(NOT_TO_BE_USED)
 
@@ -76,12 +77,13 @@ def _spec(formula: str | None, family: str | None, link: str | None, prior: tupl
     return make_spec(formula, family=chosen[0].name, link=chosen[1].name, priors=parse_priors(prior))
 
 
-def _show(fit: Fit, target: Path, *, as_json: bool) -> None:
+def _show(fit: Fit, written: Path | None, *, as_json: bool) -> None:
+    """Print the fit, also when it could not be written: nothing that was sampled is lost unseen."""
     result = summary(fit)
     if as_json:
         document = {"command": "fit", "fit": fit_document(fit), "checks": quality_document(fit.quality), "result": result.to_dict()}
-        show_json({**document, "file": str(target) if target.exists() else None})
+        show_json({**document, "file": None if written is None else str(written)})
         return
     show("\n\n".join([fit_text(fit), str(result), verdict_text(fit)]))
-    if target.exists():
-        show(f"\nWritten to {target}")
+    if written is not None:
+        show(f"\nWritten to {written}")

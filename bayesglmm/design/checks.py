@@ -42,6 +42,9 @@ def check_rank(X: FloatArray, labels: Sequence[str], where: str) -> None:
     if X.shape[1] == 0:
         return
     center, spread = _location(X)
+    huge = [name for name, s in zip(labels, spread, strict=True) if not np.isfinite(s)]
+    if huge:
+        raise DesignError("the values of a column are too large to be squared", where=f"{where}: {', '.join(huge)}", fix="change its unit")
     constant = [name for name, s in zip(labels, spread, strict=True) if s == 0.0]
     zero = [name for name, s, c in zip(labels, spread, center, strict=True) if s == 0.0 and c == 0.0]
     if len(constant) > 1 or zero:
@@ -91,7 +94,7 @@ def check_groups(groups: Sequence[GroupDesign], n_rows: int, *, unknown_residual
             )
 
 
-def check_names(fixed: Sequence[TermColumns], groups: Sequence[GroupDesign], auxiliary: Sequence[str]) -> None:
+def check_names(response: str, fixed: Sequence[TermColumns], groups: Sequence[GroupDesign], auxiliary: Sequence[str]) -> None:
     """Refuse terms whose names collide with each other or with the model's own variables.
 
     Raises
@@ -101,7 +104,7 @@ def check_names(fixed: Sequence[TermColumns], groups: Sequence[GroupDesign], aux
     FormulaError
         If a name holds a slash, which no posterior variable can.
     """
-    names = [naming.variable(t.name) for t in fixed] + [naming.CENTERED_INTERCEPT, naming.RESPONSE, *auxiliary]
+    names = [naming.variable(t.name) for t in fixed] + [naming.CENTERED_INTERCEPT, naming.variable(response), *naming.SAMPLE_DIMS, *auxiliary]
     names += [naming.level_dim(t.name) for t in fixed if t.levels is not None]
     for group in groups:
         names += [f(t.name, group.name) for t in group.effects for f in (naming.effect, naming.effect_sd)]
@@ -134,8 +137,8 @@ def check_positive(values: FloatArray, what: str, rows: IntArray | None) -> None
 
 def _location(X: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Mean and spread of each column; the spread is 0 for a column that is constant but for rounding."""
-    center = X.mean(axis=0)
-    spread = X.std(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        center, spread = X.mean(axis=0), X.std(axis=0)
     negligible = spread <= SAME * np.maximum(np.abs(center), np.finfo(float).tiny)
     return center, np.where(negligible, 0.0, spread)
 

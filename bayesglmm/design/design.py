@@ -4,7 +4,7 @@ Two doors. :func:`build_design` is the table door: names, levels, checks. ``Desi
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -58,6 +58,8 @@ class Design:
         What missing values cost.
     notes
         Texts for :class:`bayesglmm.errors.DesignWarning`.
+    response
+        Name of the observed variable: the expression that is modelled.
     """
 
     y: FloatArray
@@ -72,6 +74,7 @@ class Design:
     encoding: Encoding
     dropped: DroppedRows
     notes: tuple[str, ...] = ()
+    response: str = "y"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ def build_design(
     columns, fixed = build_columns(spec.fixed, table, contrasts=contrasts, functions=given)
     groups, encodings = _groups(spec, table, contrasts, given)
     _check_contrasts(contrasts, fixed.factors + tuple(f for e in encodings for f in e.effects.factors))
-    check_names(columns.terms, groups, family.auxiliary)
+    check_names(spec.response.expression, columns.terms, groups, family.auxiliary)
     check_rank(columns.matrix, columns.labels, "fixed effects")
     unknown_residual = RESIDUAL_SD in family.auxiliary and observed.se is None
     check_groups(groups, table.n_rows, unknown_residual=unknown_residual)
@@ -141,12 +144,8 @@ def build_design(
         Encoding(fixed, encodings, spec.response, spec.offsets, given),
         dropped or DroppedRows(table.n_rows, table.n_rows),
         nesting_notes(groups, table),
+        spec.response.expression,
     )
-
-
-def with_functions(design: Design, functions: Functions) -> Design:
-    """Give a design the user's functions anew, as after loading a fit from a file."""
-    return replace(design, encoding=replace(design.encoding, functions=dict(functions)))
 
 
 def _functions(spec: ModelSpec, given: Functions) -> Functions:

@@ -4,7 +4,7 @@ With :math:`s_y` the family's response scale (sd(y) under the identity link, 1 f
 mean response and sd the sample standard deviation (n - 1) of a column as coded:
 
 ============================  =================================================
-intercept, centered design    StudentT(3, g(mean y), 5 s_y)
+intercept, centered design    StudentT(3, g(mean y) - mean offset, 5 s_y)
 slope of x_k                  Normal(0, 2.5 s_y / sd(x_k))
 SD of the effect of z_k       HalfStudentT(3, 2.5 s_y / sd(z_k)), sd = 1 for the constant
 correlation                   LKJ(2)
@@ -114,7 +114,8 @@ def _intercept(design: Design, family: Family, link: Link, scale: float) -> _Slo
     if INTERCEPT not in design.labels:
         return None
     center = family.response_center(design.y, link, trials=design.trials, weights=design.weights)
-    return _Slot(Address("intercept"), StudentT(nu=DEGREES, mu=center, sigma=INTERCEPT_SCALES * scale))
+    at_zero_offset = center - float(np.mean(design.offset))
+    return _Slot(Address("intercept"), StudentT(nu=DEGREES, mu=at_zero_offset, sigma=INTERCEPT_SCALES * scale))
 
 
 def _slopes(design: Design, scale: float) -> tuple[_Slot, ...]:

@@ -16,7 +16,7 @@ from bayesglmm.design.design import Design
 from bayesglmm.design.groups import GroupDesign
 from bayesglmm.types import FloatArray
 
-CHAIN, DRAW = "chain", "draw"
+CHAIN, DRAW = naming.SAMPLE_DIMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def make_tree(
     attributes
         Written to every group, as ArviZ does.
     """
-    rows = {naming.ROWS: np.arange(len(observed[naming.RESPONSE]))}
+    rows = {naming.ROWS: np.arange(len(next(iter(observed.values()))))}
     groups = {
         "posterior": posterior,
         "sample_stats": sample_stats,

@@ -41,9 +41,9 @@ def plain_attributes(data: xr.Dataset) -> dict[str, Any]:
     return {k: v if isinstance(v, str | float) or (isinstance(v, int) and not isinstance(v, bool)) else str(v) for k, v in plain.items()}
 
 
-def _add(whole: Any, part: bytes) -> None:
+def _add(whole: Any, part: bytes | memoryview) -> None:
     """Add a part with its length, so that two parts never read as one."""
-    whole.update(f"{len(part)}:".encode())
+    whole.update(f"{memoryview(part).nbytes}:".encode())
     whole.update(part)
 
 
@@ -56,4 +56,4 @@ def _add_variable(whole: Any, name: str, variable: xr.Variable) -> None:
         for value in values.reshape(-1):
             _add(whole, str(value).encode())
     else:
-        _add(whole, np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<"), copy=False)).tobytes())
+        _add(whole, np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).data)

@@ -22,7 +22,7 @@ from bayesglmm.io.digest import digest, plain_attributes
 from bayesglmm.io.frames import pack_frame, unpack_frame
 from bayesglmm.io.netcdf import file_names, read_tree, write_tree
 from bayesglmm.io.records import FitRecord, Probe, canonical, describe, restore, seal, unseal
-from bayesglmm.io.verify import check_posterior, check_priors, check_rows, check_statistics
+from bayesglmm.io.verify import check_parameterization, check_posterior, check_priors, check_rows, check_statistics
 from bayesglmm.numerics.links import Link
 from bayesglmm.post.density import probe_log_likelihood
 from bayesglmm.sampler.run import judge_run
@@ -156,10 +156,9 @@ def _plain(data: xr.Dataset) -> xr.Dataset:
 def _named(data: xr.Dataset, names: Mapping[str, str]) -> xr.Dataset:
     """With the names of the model in place of the file's."""
     try:
-        renamed = _renamed(data, names)
+        return _plain(_renamed(data, names))
     except ValueError as error:
         raise FitFileError(f"the stored names do not fit together: {error}", fix=_FIX) from error
-    return renamed.assign_attrs(plain_attributes(renamed))
 
 
 def _frame(record: FitRecord, data: xr.Dataset) -> pd.DataFrame:
@@ -191,6 +190,7 @@ def _check_tree(tree: Mapping[str, xr.Dataset], record: FitRecord, rebuilt: Rebu
     check_posterior(tree["posterior"], rebuilt.design, rebuilt.family.auxiliary, record.provenance)
     check_statistics(tree["sample_stats"], record.provenance)
     check_rows(tree["observed_data"], tree["constant_data"], rebuilt.design)
+    check_parameterization(record.provenance, rebuilt.design)
 
 
 def _check_probe(fit: Fit, probe: Probe) -> None:

@@ -14,8 +14,8 @@ from bayesglmm.fit.draws import CHAIN, DRAW, stored_variables
 from bayesglmm.fit.provenance import Provenance
 from bayesglmm.spec.priors import ResolvedPriors
 
-type Axis = tuple[str, tuple[str, ...] | None]
-"""A dim and its labels; None when only its length is given by another axis."""
+type Axis = tuple[str, tuple[str, ...]]
+"""A dim and its labels."""
 
 _FIX = "copy the file again from where it was written, or fit the model again"
 
@@ -39,7 +39,7 @@ def check_posterior(posterior: xr.Dataset, design: Design, auxiliary: Sequence[s
     FitFileError
         Names the variable.
     """
-    wanted = _expected(design, auxiliary)
+    wanted = expected_axes(design, auxiliary)
     found = {str(n) for n in posterior.data_vars}
     if found != set(wanted):
         wrong = ", ".join(sorted(found.symmetric_difference(wanted))[:5])
@@ -72,7 +72,7 @@ def check_rows(observed: xr.Dataset, constant: xr.Dataset, design: Design) -> No
         Names the array that differs.
     """
     expected = {"offset": design.offset, "weights": design.weights, "trials": design.trials, "se": design.se}
-    pairs = [(observed, {naming.RESPONSE: design.y}), (constant, {k: v for k, v in expected.items() if v is not None})]
+    pairs = [(observed, {design.response: design.y}), (constant, {k: v for k, v in expected.items() if v is not None})]
     for data, arrays in pairs:
         if {str(n) for n in data.data_vars} != set(arrays):
             raise FitFileError("the stored data are not those of the model", where=", ".join(map(str, data.data_vars)), fix=_FIX)
@@ -93,13 +93,26 @@ def check_priors(stored: ResolvedPriors, resolved: ResolvedPriors) -> None:
         raise FitFileError("the stored priors do not fit the model", where="priors", fix=_FIX)
 
 
+def check_parameterization(provenance: Provenance, design: Design) -> None:
+    """Check that every covariance block of the design has its form, ``centered`` or ``noncentered``.
+
+    Raises
+    ------
+    FitFileError
+        If one has none, or a form is named for something else.
+    """
+    blocks = [naming.block(g.name, g.position) for g in design.groups]
+    if [name for name, _ in provenance.parameterization] != blocks or any(form == "auto" for _, form in provenance.parameterization):
+        raise FitFileError("the stored parameterization does not fit the model", where="provenance", fix=_FIX)
+
+
 def _outline(priors: ResolvedPriors) -> tuple[object, ...]:
     cor = tuple(p is None for p in priors.cor)
     return priors.intercept is None, len(priors.b), tuple(map(len, priors.sd)), cor, tuple(n for n, _ in priors.aux)
 
 
-def _expected(design: Design, auxiliary: Sequence[str]) -> dict[str, tuple[Axis, ...]]:
-    """Axes behind chain and draw of every stored variable."""
+def expected_axes(design: Design, auxiliary: Sequence[str]) -> dict[str, tuple[Axis, ...]]:
+    """Return the axes behind chain and draw of every variable that a fit of this design stores."""
     axes: dict[str, tuple[Axis, ...]] = {naming.variable(t.name): _level_axis(naming.level_dim(t.name), t) for t in design.fixed}
     for group in design.groups:
         axes |= _group_axes(group)
@@ -125,7 +138,7 @@ def _level_axis(dim: str, term: TermColumns) -> tuple[Axis, ...]:
 
 def _check_variable(posterior: xr.Dataset, name: str, axes: tuple[Axis, ...], sizes: tuple[int, int]) -> None:
     variable, labels = posterior[name], dict(axes)
-    wanted: Mapping[str, int] = {CHAIN: sizes[0], DRAW: sizes[1], **{dim: len(levels or ()) for dim, levels in axes}}
+    wanted: Mapping[str, int] = {CHAIN: sizes[0], DRAW: sizes[1], **{dim: len(levels) for dim, levels in axes}}
     if dict(variable.sizes) != wanted:
         raise FitFileError(f"draws of shape {dict(variable.sizes)}, not {dict(wanted)}", where=name, fix=_FIX)
     if variable.dtype != np.float64 or not np.all(np.isfinite(variable.to_numpy())):

@@ -31,39 +31,39 @@ def observe(design: Design, family: Family, link: str, priors: ResolvedPriors, e
     response = BUILDERS[family.pymc_name](design, link, priors, eta)
     if design.weights is not None:
         extra = (design.weights - 1.0) * pm.logp(response, design.y)
-        pm.Potential(f"{naming.RESPONSE}_weights", pt.sum(extra))
+        pm.Potential(f"{design.response}_weights", pt.sum(extra))
 
 
 def _normal(design: Design, link: str, priors: ResolvedPriors, eta: Any) -> Any:
     known = design.se is not None
     sigma = design.se if known else prior_variable(naming.SIGMA, [dict(priors.aux)[naming.SIGMA]], None)
-    return pm.Normal(naming.RESPONSE, mu=symbolic_link(link).inverse(eta), sigma=sigma, observed=design.y, dims=naming.ROWS)
+    return pm.Normal(design.response, mu=symbolic_link(link).inverse(eta), sigma=sigma, observed=design.y, dims=naming.ROWS)
 
 
 def _poisson(design: Design, link: str, priors: ResolvedPriors, eta: Any) -> Any:
     observed = design.y.astype(np.int64)
-    return pm.Poisson(naming.RESPONSE, mu=symbolic_link(link).inverse(eta), observed=observed, dims=naming.ROWS)
+    return pm.Poisson(design.response, mu=symbolic_link(link).inverse(eta), observed=observed, dims=naming.ROWS)
 
 
 def _bernoulli(design: Design, link: str, priors: ResolvedPriors, eta: Any) -> Any:
     observed = design.y.astype(np.int64)
     if link == _LOGIT:
-        return pm.Bernoulli(naming.RESPONSE, logit_p=eta, observed=observed, dims=naming.ROWS)
-    return _stable_binomial(link, eta, np.ones(len(observed), dtype=np.int64), observed)
+        return pm.Bernoulli(design.response, logit_p=eta, observed=observed, dims=naming.ROWS)
+    return _stable_binomial(design, link, eta, np.ones(len(observed), dtype=np.int64))
 
 
 def _binomial(design: Design, link: str, priors: ResolvedPriors, eta: Any) -> Any:
     observed, trials = design.y.astype(np.int64), np.asarray(design.trials).astype(np.int64)
     if link == _LOGIT:
-        return pm.Binomial(naming.RESPONSE, n=trials, logit_p=eta, observed=observed, dims=naming.ROWS)
-    return _stable_binomial(link, eta, trials, observed)
+        return pm.Binomial(design.response, n=trials, logit_p=eta, observed=observed, dims=naming.ROWS)
+    return _stable_binomial(design, link, eta, trials)
 
 
-def _stable_binomial(link: str, eta: Any, trials: Any, observed: Any) -> Any:
+def _stable_binomial(design: Design, link: str, eta: Any, trials: Any) -> Any:
     """Binomial response through a link other than logit, written in log mu and log(1 - mu) so that no tail rounds to certainty."""
-    twin = symbolic_link(link)
+    twin, observed = symbolic_link(link), design.y.astype(np.int64)
     return pm.CustomDist(
-        naming.RESPONSE,
+        design.response,
         eta,
         trials,
         logp=_binomial_logp(twin),

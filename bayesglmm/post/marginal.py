@@ -41,11 +41,11 @@ def marginal_coefficients(fit: Fit, *, weights: Any = None, ci_prob: float = 0.9
     Returns
     -------
     Result
-        ``table``, one row per coefficient (its index): ``subject_specific`` (posterior mean of beta) with ``subject_specific_lower``,
-        ``subject_specific_upper``; ``marginal`` (posterior mean of beta_M) with ``marginal_sd``, ``marginal_lower``, ``marginal_upper``;
-        ``ratio``, the ratio of the two posterior means. For a logit link with random intercepts only also ``logit_approximation``, the
-        posterior mean of :math:`\beta / \sqrt{1 + c^2 \sigma_b^2}`, :math:`c = 16 \sqrt 3 / (15 \pi)`: shown, never used. ``draws``:
-        variables ``subject_specific`` and ``marginal`` with dims (chain, draw, coefficient).
+        ``table``, one row per coefficient (its index): ``subject_specific`` (posterior mean of beta) and ``marginal`` (of beta_M), each
+        with ``..._sd``, ``..._lower``, ``..._upper``; ``ratio``, the ratio of the two posterior means. For a logit link with random
+        intercepts only also ``logit_approximation``, the posterior mean of :math:`\beta / \sqrt{1 + c^2 \sigma_b^2}`,
+        :math:`c = 16 \sqrt 3 / (15 \pi)`: shown, never used. ``draws``: variables ``subject_specific`` and ``marginal`` with dims (chain,
+        draw, coefficient).
 
     Raises
     ------
@@ -113,15 +113,20 @@ def _table(labels: Sequence[str], beta: FloatArray, marginal: FloatArray, choice
         ratio = population / subject
     columns = {
         SUBJECT: subject,
+        f"{SUBJECT}_sd": _sd(beta),
         f"{SUBJECT}_lower": lower,
         f"{SUBJECT}_upper": upper,
         MARGINAL: population,
-        f"{MARGINAL}_sd": marginal.std(axis=0, ddof=1) if len(marginal) > 1 else np.zeros(len(labels)),
+        f"{MARGINAL}_sd": _sd(marginal),
         f"{MARGINAL}_lower": marginal_lower,
         f"{MARGINAL}_upper": marginal_upper,
         "ratio": ratio,
     }
     return pd.DataFrame(columns, index=pd.Index(labels, name="coefficient"))
+
+
+def _sd(draws: FloatArray) -> FloatArray:
+    return np.asarray(draws.std(axis=0, ddof=1)) if len(draws) > 1 else np.zeros(draws.shape[1])
 
 
 def _random_intercepts(rows: Rows) -> bool:

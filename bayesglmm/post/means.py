@@ -142,7 +142,8 @@ def cell_means(fit: Fit, rows: Rows, cells: Cells, *, target: Target, scale: Sca
 def _reduce(link: Link, eta: FloatArray, cells: Cells, scale: Scale) -> FloatArray:
     """From predictors of rows (S, n) to averages of cells (S, k) on the scale asked for."""
     if scale == "response":
-        return cells.average(link.inverse(eta))
+        # the weights of a cell sum to one up to rounding only, which must not push a probability above one
+        return np.clip(cells.average(link.inverse(eta)), *link.mean_interval)
     return cells.average(eta) if cells.single else mean_predictor(link, eta, cells.average)
 
 
@@ -160,6 +161,6 @@ def _notes(link: Link, target: Target, bound: float, rows: Rows, columns: Sequen
         within = f"within {', '.join(columns)}" if columns else "into one number"
         notes.append(f"{rows.n_rows} rows averaged {within}, per draw.")
     if target == "population" and rows.Z:
-        how = f"integration error <= {bound:.0e}" if bound > 0.0 else "in closed form"
-        notes.append(f"Population means {how}; they assume normal random effects.")
+        how = f"integration error <= {bound:.0e}" if bound > 0.0 else "closed form"
+        notes.append(f"Population means: {how}; random effects are assumed normal.")
     return tuple(notes)

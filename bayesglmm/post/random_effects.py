@@ -12,7 +12,7 @@ from bayesglmm.fit.draws import effect_draws, flatten, sd_draws
 from bayesglmm.fit.fit import Fit
 from bayesglmm.post.intervals import IntervalChoice, interval_ends, make_interval, summarise
 from bayesglmm.post.linear_predictor import fit_parameters
-from bayesglmm.post.result import Result, draws_dataset, run_notes, target_sentence
+from bayesglmm.post.result import Result, draws_dataset, run_notes
 from bayesglmm.spec.terms import INTERCEPT as CONSTANT_EFFECT
 from bayesglmm.types import FloatArray
 
@@ -79,8 +79,12 @@ def random_effects(
     dataset = draws_dataset({variable: np.concatenate([e.draws for e in effects], axis=1)}, sizes, "row", coords)
     title = "Coefficients by group, beta + b_j" if coefficients else "Random effects by group, b_j"
     notes = (*_notes(effects, table, coefficients), *run_notes(fit))
-    factors = list(dict.fromkeys(g.name for g in groups))
-    return Result(title, target_sentence("group", factors), table, dataset, notes, choice)
+    return Result(title, _target(groups, coefficients), table, dataset, notes, choice)
+
+
+def _target(groups: tuple[GroupDesign, ...], coefficients: bool) -> str:
+    factors = ", ".join(dict.fromkeys(g.name for g in groups))
+    return f"group: {'beta + b_j' if coefficients else 'b_j'} of each observed level of {factors}, on the scale of the linear predictor"
 
 
 def _chosen(fit: Fit, factor: str | None) -> tuple[GroupDesign, ...]:

@@ -9,12 +9,19 @@ import numpy as np
 import pandas as pd
 
 SIGNIFICANT = 4
-_ESTIMATES = frozenset({"mean", "sd", "median", "ci_lower", "ci_upper"})
+_CENTERS: Mapping[str, tuple[str, str]] = {
+    **dict.fromkeys(("mean", "sd", "median", "ci_lower", "ci_upper"), ("mean", "sd")),
+    **{f"{name}{end}": (name, f"{name}_sd") for name in ("subject_specific", "marginal") for end in ("", "_sd", "_lower", "_upper")},
+}
+"""Columns of estimates, with the columns of their posterior mean and SD."""
+
 _FORMATS: Mapping[str, Callable[[float], str]] = {
     "mcse_mean": lambda x: f"{x:.2g}",
     "ess_bulk": lambda x: f"{x:.0f}",
     "ess_tail": lambda x: f"{x:.0f}",
     "r_hat": lambda x: f"{x:.3f}",
+    "reliability": lambda x: f"{x:.3f}",
+    "shrinkage": lambda x: f"{x:.3f}",
     "rank": lambda x: f"{x:.1f}",
     "rank_lower": lambda x: f"{x:.0f}",
     "rank_upper": lambda x: f"{x:.0f}",
@@ -57,9 +64,11 @@ def format_table(table: pd.DataFrame, *, n_draws: int, headers: Mapping[str, str
         Column names to what is printed instead.
     """
     shown = flat_index(table)
-    decimals = _row_decimals(table, n_draws)
     values = [shown.iloc[:, at].tolist() for at in range(shown.shape[1])]
-    columns = [_format_column(str(name), column, decimals) for name, column in zip(shown.columns, values, strict=True)]
+    columns = [
+        _format_column(column, str(name), _row_decimals(shown, str(name), n_draws))
+        for name, column in zip(shown.columns, values, strict=True)
+    ]
     names = tuple(headers.get(str(c), str(c)) for c in shown.columns)
     return TextTable(names, tuple(zip(*columns, strict=True)), tuple(_is_numeric(v) for v in values))
 
@@ -109,14 +118,15 @@ def _is_numeric(values: Sequence[object]) -> bool:
     return all(isinstance(v, int | float | np.number) and not isinstance(v, bool) for v in values)
 
 
-def _row_decimals(table: pd.DataFrame, n_draws: int) -> list[int | None]:
-    """Decimals of each row's estimates; None where neither an MCSE nor an SD is known."""
-    if not {"mean", "sd"} <= set(table.columns):
+def _row_decimals(table: pd.DataFrame, name: str, n_draws: int) -> list[int | None]:
+    """Decimals of each row of a column; None where it is no estimate, or no error is known."""
+    center, sd = _CENTERS.get(name, ("", ""))
+    if center not in table.columns or sd not in table.columns:
         return [None] * len(table)
-    naive = table["sd"].to_numpy(dtype=float) / math.sqrt(max(n_draws, 1))
+    naive = table[sd].to_numpy(dtype=float) / math.sqrt(max(n_draws, 1))
     error = table["mcse_mean"].to_numpy(dtype=float) if "mcse_mean" in table.columns else naive
     error = np.where(np.isfinite(error), error, naive)
-    return [_decimals(m, e) for m, e in zip(table["mean"].to_numpy(dtype=float), error, strict=True)]
+    return [_decimals(m, e) for m, e in zip(table[center].to_numpy(dtype=float), error, strict=True)]
 
 
 def _decimals(mean: float, error: float) -> int | None:
@@ -127,11 +137,11 @@ def _decimals(mean: float, error: float) -> int | None:
     return by_error if mean == 0.0 else min(by_error, SIGNIFICANT - 1 - math.floor(math.log10(abs(mean))))
 
 
-def _format_column(name: str, values: Sequence[object], decimals: Sequence[int | None]) -> list[str]:
+def _format_column(values: Sequence[object], name: str, decimals: Sequence[int | None]) -> list[str]:
     if not _is_numeric(values):
         return ["-" if v is None else str(v) for v in values]
     floats = [float(v) for v in values]  # type: ignore[arg-type]
-    if name in _ESTIMATES:
+    if name in _CENTERS:
         return [_round(v, d) for v, d in zip(floats, decimals, strict=True)]
     write = _FORMATS.get(name, format_number)
     return ["-" if math.isnan(v) else write(v) for v in floats]

@@ -1,7 +1,7 @@
 """The record that every function of this package returns, and its words for the four targets."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -16,8 +16,11 @@ from bayesglmm.post.intervals import IntervalChoice
 from bayesglmm.post.render import TextTable, flat_index, format_table, html_table, plain_table, plain_value
 from bayesglmm.types import FloatArray, Target
 
+ESTIMATES = ("ci", "subject_specific", "marginal")
+"""Beginnings of the names of columns that hold an interval or SD of an estimate."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Result:
     """A table, the draws behind it, and what its numbers are.
 
@@ -42,7 +45,7 @@ class Result:
     table: pd.DataFrame
     draws: xr.Dataset
     notes: tuple[str, ...] = ()
-    interval: IntervalChoice | None = field(default=None)
+    interval: IntervalChoice | None = None
 
     @property
     def n_draws(self) -> int:
@@ -80,8 +83,14 @@ class Result:
         return {"title": self.title, "target": self.target, "interval": interval, "table": rows, "notes": list(self.notes)}
 
     def _text(self) -> TextTable:
-        headers = {} if self.interval is None else dict(zip(("ci_lower", "ci_upper"), self.interval.headers, strict=True))
-        return format_table(self.table, n_draws=self.n_draws, headers=headers)
+        return format_table(self.table, n_draws=self.n_draws, headers={} if self.interval is None else _headers(self.interval))
+
+
+def _headers(interval: IntervalChoice) -> dict[str, str]:
+    """Tell what is printed over the columns of an estimate, which stand beside each other."""
+    low, high = interval.headers
+    ends = {f"{name}_lower": low for name in ESTIMATES} | {f"{name}_upper": high for name in ESTIMATES}
+    return ends | {f"{name}_sd": "sd" for name in ESTIMATES}
 
 
 def target_sentence(target: Target, factors: Sequence[str]) -> str:

@@ -35,7 +35,7 @@ def choose_engine(engine: Engine) -> tuple[str, str]:
 
 
 def choose_parameterization(design: Design, asked: Parameterization | Mapping[str, Parameterization]) -> dict[str, Parameterization]:
-    """``centered`` or ``noncentered`` for every covariance block; ``auto`` is non-centered in this version.
+    """Return ``centered`` or ``noncentered`` for every covariance block; ``auto`` is non-centered, which no funnel hurts.
 
     Raises
     ------
@@ -48,10 +48,8 @@ def choose_parameterization(design: Design, asked: Parameterization | Mapping[st
     unknown = [name for name in asked if name not in blocks]
     if unknown:
         listed = ", ".join(blocks) or "none"
-        raise ArgumentError(
-            "parameterization names a grouping factor that is not in the model", where=", ".join(unknown), fix=f"use {listed}"
-        )
-    return {b: "centered" if asked.get(b, "auto") == "centered" else "noncentered" for b in blocks}
+        raise ArgumentError("parameterization names a grouping factor that is not in the model", where=", ".join(unknown), fix=f"use {listed}")
+    return {block: "centered" if asked.get(block, "auto") == "centered" else "noncentered" for block in blocks}
 
 
 def judge_run(posterior: xr.Dataset, stats: xr.Dataset, design: Design, family: Family, settings: Settings) -> Quality:

@@ -9,17 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesglmm import naming
-from bayesglmm.approx.irls import GlmMode, glm_mode
+from bayesglmm.approx.sketch import Sketch
 from bayesglmm.design.columns import TermColumns
 from bayesglmm.design.design import Design
-from bayesglmm.families.base import Family
-from bayesglmm.numerics.links import Link
 from bayesglmm.spec.priors import Prior, ResolvedPriors, Uniform
-from bayesglmm.types import FloatArray
+from bayesglmm.types import FloatArray, Parameterization
 
-GROUP_SHARE = 0.5
-"""Starting SD of a random effect, as a share of the linear predictor's residual scale."""
 OFFSET_SPREAD = 0.3
+"""Scatter of random effects, in their own SDs."""
 SD_SPREAD = 0.3
 OTHER_SPREAD = 0.2
 
@@ -40,7 +37,9 @@ class Start:
     spread: Mapping[str, FloatArray]
 
 
-def find_start(design: Design, priors: ResolvedPriors, *, family: Family, link: Link, center: bool) -> Start:
+def find_start(
+    design: Design, priors: ResolvedPriors, sketch: Sketch, *, center: bool, parameterization: Mapping[str, Parameterization]
+) -> Start:
     """Return starting values for every parameter of the PyMC form.
 
     Parameters
@@ -49,63 +48,52 @@ def find_start(design: Design, priors: ResolvedPriors, *, family: Family, link: 
         Arrays of n rows.
     priors
         Resolved priors; a bounded prior keeps the start inside its bounds.
-    family, link
-        Response family and link.
+    sketch
+        Rough location and scale of every parameter.
     center
         Whether the sampled intercept belongs to the centered columns.
+    parameterization
+        ``centered`` or ``noncentered`` for each covariance block.
     """
-    X = np.asarray(design.X, dtype=float)
-    has_intercept = priors.intercept is not None
-    if center and has_intercept and X.shape[1] > 1:
-        means = np.where(_intercept_column(design), 0.0, X.mean(axis=0))
-        X = X - means
-    mode = glm_mode(X, design.y, design.offset, family=family, link=link, trials=design.trials)
-    values, spread = _fixed_start(design, priors, mode, center=center)
-    scale = mode.residual_sd if family.auxiliary and link.name == "identity" else 1.0
-    for group, sd_priors in zip(design.groups, priors.sd, strict=True):
+    values, spread = _fixed_start(design, priors, sketch, center=center)
+    for group, found, sd_priors in zip(design.groups, sketch.moments, priors.sd, strict=True):
         for term in group.effects:
-            name = naming.effect_sd(term.name, group.name)
-            rms = np.sqrt(np.mean(group.Z[:, term.start : term.stop] ** 2, axis=0))
-            values[name] = _shaped(_inside(GROUP_SHARE * scale / np.maximum(rms, 1e-8), sd_priors[term.start : term.stop]), term)
+            name, here = naming.effect_sd(term.name, group.name), slice(term.start, term.stop)
+            values[name] = _shaped(_inside(found.sd[here], sd_priors[here]), term)
             spread[name] = np.array(SD_SPREAD)
-        spread[naming.offsets(naming.block(group.name, group.position))] = np.array(OFFSET_SPREAD)
+        block = naming.block(group.name, group.position)
+        unit = found.sd if parameterization[block] == "centered" else np.ones_like(found.sd)
+        spread[naming.offsets(block)] = np.tile(OFFSET_SPREAD * unit, len(group.levels))
     for name, prior in priors.aux:
-        values[name] = _inside(np.array([max(mode.residual_sd, 1e-8)]), (prior,))[0]
+        values[name] = _inside(np.array([sketch.mode.residual_sd]), (prior,))[0]
         spread[name] = np.array(OTHER_SPREAD)
     return Start(values, spread)
 
 
-def _intercept_column(design: Design) -> FloatArray:
-    flags = np.zeros(design.X.shape[1])
-    for term in design.fixed:
-        if term.name == naming.INTERCEPT:
-            flags[term.start : term.stop] = 1.0
-    return flags.astype(bool)
-
-
 def _fixed_start(
-    design: Design, priors: ResolvedPriors, mode: GlmMode, *, center: bool
+    design: Design, priors: ResolvedPriors, sketch: Sketch, *, center: bool
 ) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
     values: dict[str, FloatArray] = {}
     spread: dict[str, FloatArray] = {}
     at = 0
     for term in design.fixed:
-        here = slice(term.start, term.stop)
+        here, beta = slice(term.start, term.stop), sketch.mode.beta
         if term.name == naming.INTERCEPT:
-            only = len(design.fixed) == 1
-            name = naming.CENTERED_INTERCEPT if center and not only else naming.INTERCEPT
+            moves = center and len(design.fixed) > 1
+            name = naming.CENTERED_INTERCEPT if moves else naming.INTERCEPT
+            value = beta[here] - (0.0 if moves else sketch.means @ beta)
             chosen: tuple[Prior, ...] = () if priors.intercept is None else (priors.intercept,)
         else:
-            name, width = naming.variable(term.name), term.stop - term.start
-            chosen = priors.b[at : at + width]
-            at += width
-        values[name] = _shaped(_inside(mode.beta[here], chosen), term)
-        spread[name] = _shaped(mode.se[here], term)
+            name, value = naming.variable(term.name), beta[here]
+            chosen = priors.b[at : at + term.stop - term.start]
+            at += term.stop - term.start
+        values[name] = _shaped(_inside(value, chosen), term)
+        spread[name] = _shaped(sketch.mode.se[here], term)
     return values, spread
 
 
 def _inside(values: FloatArray, priors: tuple[Prior, ...]) -> FloatArray:
-    """Values moved inside the bounds of bounded priors, a tenth of the width away from either end."""
+    """Return values moved inside the bounds of bounded priors, a tenth of the width away from either end."""
     moved = np.array(values, dtype=float)
     for k, prior in enumerate(priors):
         if isinstance(prior, Uniform):
@@ -116,4 +104,4 @@ def _inside(values: FloatArray, priors: tuple[Prior, ...]) -> FloatArray:
 
 def _shaped(values: FloatArray, term: TermColumns) -> FloatArray:
     """Return a scalar for a term without levels, a vector for one with."""
-    return values[0] if term.levels is None else values
+    return np.asarray(values[0] if term.levels is None else values)

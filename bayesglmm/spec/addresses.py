@@ -144,14 +144,14 @@ def check_priors(priors: Mapping[str, Prior], *, functions: Collection[str] = fr
 
 
 def _known(kind: str, text: str) -> AddressKind:
-    """The kind, if it is one."""
+    """Return the kind, if it is one."""
     if kind not in _KINDS:
         raise PriorError(f"{text!r} addresses nothing", where="priors", fix=f"{nearest(kind, list(_KINDS))}Supported: {_FORMS}")
     return _KINDS[kind]
 
 
 def _inner(kind: AddressKind, inner: str, functions: frozenset[str]) -> Address:
-    """What stands between the brackets of an address."""
+    """Read what stands between the brackets of an address."""
     if kind == "b":
         effect, level = _label(inner, functions)
         if effect == INTERCEPT:
@@ -191,7 +191,7 @@ def _outside(text: str, char: str) -> int | None:
 
 
 def _factor(text: str) -> str:
-    """Grouping factor: columns joined by colons."""
+    """Read a grouping factor: columns joined by colons."""
     term = parse_term(text)
     if any(column_name(f) is None for f in term.factors):
         raise PriorError(f"{text.strip(_SPACE)!r} is no grouping factor", where="priors", fix=f"supported: {_FORMS}")

@@ -59,7 +59,7 @@ class Refusal:
 
 
 def depth_problem(tree: ast.AST) -> str | None:
-    """A sentence when the tree is deeper than allowed; measured without recursion."""
+    """Return a sentence when the tree is deeper than allowed; measured without recursion."""
     level: list[ast.AST] = [tree]
     for _ in range(MAX_DEPTH):
         level = [child for node in level for child in ast.iter_child_nodes(node)]
@@ -142,7 +142,7 @@ def _columns(node: ast.AST) -> bool:
 
 
 def _unary(node: ast.UnaryOp, rules: Rules) -> Iterator[Refusal]:
-    """A sign, or ``not`` where comparisons are allowed."""
+    """Check a sign, or ``not`` where comparisons are allowed."""
     if isinstance(node.op, ast.Not) and not rules.comparison:
         yield Refusal(node.col_offset, *_COMPARISON)
     elif not isinstance(node.op, ast.Not | ast.USub | ast.UAdd):
@@ -171,7 +171,7 @@ def _logic(node: ast.BoolOp, rules: Rules) -> Iterator[Refusal]:
 
 
 def _call(node: ast.Call, rules: Rules) -> Iterator[Refusal]:
-    """A call of a listed function or of one of the user's own."""
+    """Check a call of a listed function or of one of the user's own."""
     if not isinstance(node.func, ast.Name):
         yield Refusal(node.col_offset, "only a function named directly can be called", "for example log(x)")
         return
@@ -188,7 +188,7 @@ def _call(node: ast.Call, rules: Rules) -> Iterator[Refusal]:
 
 
 def _nested_call(node: ast.Call, rules: Rules) -> Iterator[Refusal]:
-    """A call inside a larger expression: not one that makes several columns."""
+    """Check a call inside a larger expression: not one that makes several columns."""
     if isinstance(node.func, ast.Name) and node.func.id in OUTERMOST and not rules.plain and node.func.id not in rules.functions:
         name = node.func.id
         yield Refusal(node.col_offset, f"{name}() makes columns and can only be a term by itself", f"for example y ~ {name}(x) + z")
@@ -196,7 +196,7 @@ def _nested_call(node: ast.Call, rules: Rules) -> Iterator[Refusal]:
 
 
 def _own(node: ast.Call, rules: Rules) -> Iterator[Refusal]:
-    """A user's function: values and literals, also by keyword."""
+    """Check a user's function: values and literals, also by keyword."""
     for argument in [*node.args, *[k.value for k in node.keywords]]:
         if not _is_literal(argument):
             yield from _value(argument, rules)
@@ -204,7 +204,7 @@ def _own(node: ast.Call, rules: Rules) -> Iterator[Refusal]:
 
 
 def _arity(node: ast.Call, name: str) -> Iterator[Refusal]:
-    """The number of positional arguments, and the names of the others."""
+    """Check the number of positional arguments, and the names of the others."""
     fewest, most, keywords = TRANSFORMS[name]
     if not fewest <= len(node.args) <= most:
         allowed = str(most) if fewest == most else f"{fewest} to {most}"
@@ -244,7 +244,7 @@ def _listed(node: ast.Call, name: str, rules: Rules) -> Iterator[Refusal]:
 
 
 def _contrast(node: ast.Call) -> Iterator[Refusal]:
-    """The contrast of C(), by name; a reference level with treatment contrasts only."""
+    """Check the contrast of C(), by name; a reference level with treatment contrasts only."""
     if len(node.args) < 2:
         return
     contrast = node.args[1].value if isinstance(node.args[1], ast.Constant) else None
@@ -259,7 +259,7 @@ def _contrast(node: ast.Call) -> Iterator[Refusal]:
 
 
 def _parameter(item: ast.keyword, rules: Rules) -> Iterator[Refusal]:
-    """A keyword argument of a listed function: a column for by= and time=, else a literal."""
+    """Check a keyword argument of a listed function: a column for by= and time=, else a literal."""
     if item.arg in COLUMN_KEYWORDS:
         if not isinstance(item.value, ast.Name):
             yield Refusal(item.value.col_offset, f"{item.arg}= takes a column", f"for example {item.arg}=id")
@@ -281,7 +281,7 @@ def _size(node: ast.expr) -> Iterator[Refusal]:
 
 
 def _number(node: ast.expr) -> float | None:
-    """A plain number with an optional sign; None for anything else."""
+    """Return a plain number with an optional sign; None for anything else."""
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
         inner = _number(node.operand) if isinstance(node.operand, ast.Constant) else None
         return -inner if inner is not None and isinstance(node.op, ast.USub) else inner

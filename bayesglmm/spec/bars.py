@@ -115,14 +115,14 @@ def check_distinct(groups: Sequence[GroupTerm]) -> None:
 
 
 def _top_bars(tokens: Sequence[Token]) -> list[Token]:
-    """The bars that stand outside inner brackets."""
+    """Return the bars that stand outside inner brackets."""
     lengths = [len(p) for p in split_top(tokens, "|", "||")[:-1]]
     positions = [sum(lengths[: i + 1]) + i for i in range(len(lengths))]
     return [tokens[p] for p in positions]
 
 
 def _shared_id(source: str, tokens: Sequence[Token], position: int) -> str:
-    """The id between two bars: one plain name."""
+    """Read the id between two bars: one plain name."""
     if len(tokens) != 1 or tokens[0].kind != "name" or _reserved(tokens[0].text):
         raise fault(
             source,
@@ -134,7 +134,7 @@ def _shared_id(source: str, tokens: Sequence[Token], position: int) -> str:
 
 
 def _by(source: str, options: Sequence[Sequence[Token]], stop: int) -> str | None:
-    """The column of ``by=``, the one option of a group term."""
+    """Read the column of ``by=``, the one option of a group term."""
     if not options:
         return None
     option = options[0]
@@ -147,7 +147,7 @@ def _by(source: str, options: Sequence[Sequence[Token]], stop: int) -> str | Non
 
 
 def _factors(source: str, tokens: Sequence[Token], position: int) -> tuple[tuple[str, ...], ...]:
-    """Grouping factors: columns joined by ``:``, nested by ``/``."""
+    """Read grouping factors: columns joined by ``:``, nested by ``/``."""
     if not tokens:
         raise fault(source, position, "no grouping factor stands after the bar", _FORMS)
     levels = split_top(tokens, "/")
@@ -163,7 +163,7 @@ def _factors(source: str, tokens: Sequence[Token], position: int) -> tuple[tuple
 
 
 def _one_column(source: str, tokens: Sequence[Token], position: int) -> str:
-    """A piece of a grouping factor, which must be one column."""
+    """Read a piece of a grouping factor, which must be one column."""
     if not tokens:
         raise fault(source, position, "a column is missing in the grouping factor", _FORMS)
     if len(tokens) > 1:
@@ -189,7 +189,7 @@ def _refuse_grouping(source: str, tokens: Sequence[Token]) -> None:
 
 
 def _column(source: str, token: Token) -> str:
-    """A column as canonical text."""
+    """Read a column as canonical text."""
     if token.kind == "quoted" or (token.kind == "name" and not _reserved(token.text)):
         return quote(token.text)
     raise fault(source, token.start, "a column is expected here", f"{_FORMS}; unusual names take back-quotes")

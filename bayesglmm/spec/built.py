@@ -61,7 +61,7 @@ def _check_group(group: GroupTerm) -> None:
 
 
 def _check_transforms(part: Part) -> None:
-    """Transforms that are known but not computed, wherever they stand in an expression."""
+    """Refuse transforms that are known but not computed, wherever they stand in an expression."""
     for term in part.terms:
         for name in (n for factor in term.factors for n in functions_in(factor)):
             if name in NOT_BUILT_TRANSFORMS:

@@ -37,7 +37,7 @@ def known_keys(content: Mapping[str, object], known: Sequence[str], where: str, 
 
 
 def typed[T](content: Mapping[str, object], key: str, kind: type[T], where: str, default: T) -> T:
-    """A value of the expected type, or the default when the key is absent; true and false are no numbers.
+    """Return a value of the expected type, or the default when the key is absent; true and false are no numbers.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def typed[T](content: Mapping[str, object], key: str, kind: type[T], where: str,
 
 
 def number(content: Mapping[str, object], key: str, where: str) -> float:
-    """A whole or decimal number."""
+    """Return a whole or decimal number."""
     value = content[key]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise SpecError(f"{key} must be a number, not {describe(value)}", where=where, fix=f"change the value of {key}")
@@ -63,12 +63,12 @@ def number(content: Mapping[str, object], key: str, where: str) -> float:
 
 
 def mapping_of(content: Mapping[str, object], key: str, where: str) -> dict[str, object]:
-    """A table, empty when the key is absent."""
+    """Return a table, empty when the key is absent."""
     return dict(typed(content, key, dict, where, {}))
 
 
 def texts(content: Mapping[str, object], key: str, where: str) -> tuple[str, ...]:
-    """A list of texts, empty when the key is absent."""
+    """Return a list of texts, empty when the key is absent."""
     items: list[object] = typed(content, key, list, where, [])
     for item in items:
         if not isinstance(item, str):
@@ -77,13 +77,13 @@ def texts(content: Mapping[str, object], key: str, where: str) -> tuple[str, ...
 
 
 def describe(value: object) -> str:
-    """A value's type in words, with the value when it is short."""
+    """Return a value's type in words, with the value when it is short."""
     shown = repr(value)
     return f"{_NAMES.get(type(value), type(value).__name__)}" + (f" ({shown})" if len(shown) <= 40 else "")
 
 
 def read_text(path: Path, most: int) -> str:
-    """A file's text, refused above a size.
+    """Return a file's text, refused above a size.
 
     Raises
     ------

@@ -42,7 +42,7 @@ class Prior:
             raise PriorError(problem, where=type(self).__name__, fix="change its numbers")
 
     def problem(self) -> str | None:
-        """What is wrong with the numbers together; None if nothing is."""
+        """Return what is wrong with the numbers together; None if nothing is."""
         return None
 
     @property
@@ -174,7 +174,7 @@ class Uniform(Prior):
     support: ClassVar[Support] = "interval"
 
     def problem(self) -> str | None:
-        """The bounds must be in order."""
+        """Say when the bounds are not in order."""
         return None if self.lower < self.upper else f"lower={self.lower!r} is not below upper={self.upper!r}"
 
 

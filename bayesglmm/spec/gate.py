@@ -149,7 +149,7 @@ def functions_in(text: str) -> tuple[str, ...]:
 
 
 def rename_columns(text: str, names: Mapping[str, str]) -> str:
-    """The expression with its columns renamed, so that a library that evaluates text never sees a user's names.
+    """Rename the columns of an expression, so that a library that evaluates text never sees a user's names.
 
     Parameters
     ----------
@@ -172,13 +172,13 @@ def rename_columns(text: str, names: Mapping[str, str]) -> str:
 
 
 def quote(name: str) -> str:
-    """A column's name as canonical text writes it: bare when it is a plain identifier, else in back-quotes."""
+    """Return a column's name as canonical text writes it: bare when it is a plain identifier, else in back-quotes."""
     plain = bare(name) and not keyword.iskeyword(name) and not name.startswith("_")
     return name if plain else f"`{name}`"
 
 
 def column_name(text: str) -> str | None:
-    """The column that an expression is, without back-quotes; None when it is a call or arithmetic."""
+    """Return the column that an expression is, without back-quotes; None when it is a call or arithmetic."""
     tokens = tokenize(text)[:-1]
     return tokens[0].text if len(tokens) == 1 and tokens[0].kind in ("name", "quoted") else None
 
@@ -215,7 +215,7 @@ def _draft(source: str, tokens: Sequence[Token], rules: Rules) -> _Draft:
 
 
 def _piece(source: str, token: Token, i: int, rules: Rules) -> str:
-    """What Python's parser gets to see of one token."""
+    """Return what Python's parser gets to see of one token."""
     if token.kind == "quoted":
         return f"n{i}"
     if token.kind == "string":
@@ -231,7 +231,7 @@ def _piece(source: str, token: Token, i: int, rules: Rules) -> str:
 
 
 def _word(source: str, token: Token, i: int, rules: Rules) -> str:
-    """A bare name: a placeholder, a constant or an operator; refuses reserved words and leading underscores."""
+    """Translate a bare name to a placeholder, a constant or an operator; refuses reserved words and leading underscores."""
     if token.text in _CONSTANTS or (token.text in _LOGIC and rules.comparison):
         return token.text
     if keyword.iskeyword(token.text):
@@ -249,7 +249,7 @@ def _word(source: str, token: Token, i: int, rules: Rules) -> str:
 
 
 def _literal(source: str, token: Token) -> str:
-    """A number as Python writes it; refuses what a float cannot hold."""
+    """Translate a number as Python writes it; refuses what a float cannot hold."""
     try:
         value = int(token.text)
     except ValueError:
@@ -280,7 +280,7 @@ def _parse(draft: _Draft) -> ast.expr:
 
 
 def _restored(tree: ast.expr, draft: _Draft) -> ast.expr:
-    """The tree with placeholders replaced by what they stand for."""
+    """Return the tree with placeholders replaced by what they stand for."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             node.id = draft.meaning[node.id].text
@@ -292,7 +292,7 @@ def _restored(tree: ast.expr, draft: _Draft) -> ast.expr:
 
 
 def _string_meant(node: ast.Constant, draft: _Draft) -> str:
-    """The user's string; two adjacent strings, which Python would join, are refused."""
+    """Return the user's string; two adjacent strings, which Python would join, are refused."""
     token = draft.meaning.get(str(node.value))
     if token is None:
         raise fault(draft.source, draft.position(node.col_offset), "two strings stand side by side", "separate arguments by commas")
@@ -300,7 +300,7 @@ def _string_meant(node: ast.Constant, draft: _Draft) -> str:
 
 
 def _quoted(tree: ast.expr) -> ast.expr:
-    """The tree with column names as canonical text writes them."""
+    """Return the tree with column names as canonical text writes them."""
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and id(node) not in called:

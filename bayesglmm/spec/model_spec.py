@@ -71,7 +71,7 @@ class ModelSpec:
         return self.parsed.columns
 
     def __str__(self) -> str:
-        """A few lines for people."""
+        """Return a few lines for people."""
         lines = [f"formula    {self.formula}", f"family     {self.family} ({self.link} link)"]
         lines += [f"prior      {address} ~ {prior.text}" for address, prior in self.priors]
         lines += [f"contrasts  {column}: {contrast}" for column, contrast in self.contrasts]
@@ -136,7 +136,7 @@ def make_spec(formula: str, *, family: str, link: str, **options: Unpack[SpecOpt
     unknown = [name for name in options if name not in SpecOptions.__annotations__]
     if unknown:
         raise ArgumentError(
-            f"{unknown[0]!r} is no option of a model", fix=f"{nearest(unknown[0], list(SpecOptions.__annotations__))}".strip() or None
+            f"{unknown[0]!r} is no option of a model", fix=nearest(unknown[0], list(SpecOptions.__annotations__)).strip() or None
         )
     functions = frozenset(options.get("functions") or ())
     parsed = parse_formula(formula, functions=functions)
@@ -159,13 +159,13 @@ def make_spec(formula: str, *, family: str, link: str, **options: Unpack[SpecOpt
 
 
 def expand_spec(spec: ModelSpec, columns: Sequence[str]) -> ModelSpec:
-    """The spec with ``.`` replaced by the columns of a table; see :func:`bayesglmm.spec.formula.expand_dot`."""
+    """Return the spec with ``.`` replaced by the columns of a table; see :func:`bayesglmm.spec.formula.expand_dot`."""
     parsed = expand_dot(spec.parsed, columns)
     return replace(spec, fixed=parsed.fixed, dot=parsed.dot, without=parsed.without)
 
 
 def _weighted(response: Response, weights: str | None) -> Response:
-    """The response with weights that were given beside the formula."""
+    """Return the response with weights that were given beside the formula."""
     if weights is None:
         return response
     if response.weights is not None:
@@ -174,7 +174,7 @@ def _weighted(response: Response, weights: str | None) -> Response:
 
 
 def _offsets(offsets: tuple[str, ...], offset: str | None) -> tuple[str, ...]:
-    """The offsets with one that was given beside the formula."""
+    """Return the offsets with one that was given beside the formula."""
     if offset is None:
         return offsets
     text = check_expression(offset, plain=True)
@@ -196,7 +196,7 @@ def _contrasts(contrasts: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def _registry_name(what: str, value: str) -> str:
-    """A family or link by name."""
+    """Check that a family or link is a name."""
     if not isinstance(value, str) or not (value.isascii() and value.isidentifier()):
         raise ArgumentError(
             f"{what}={value!r} is no name", fix=f"give the name of a {what}, such as {'poisson' if what == 'family' else 'log'!r}"
@@ -205,7 +205,7 @@ def _registry_name(what: str, value: str) -> str:
 
 
 def _flag(value: object) -> bool:
-    """A Boolean, and nothing that only behaves like one."""
+    """Check that a flag is True or False, and nothing that only behaves like it."""
     if not isinstance(value, bool):
         raise ArgumentError(f"center={value!r} is not True or False", fix="write center=False for a prior at covariates zero")
     return value

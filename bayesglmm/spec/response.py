@@ -50,7 +50,7 @@ def parse_response(source: str, tokens: Sequence[Token]) -> Response | None:
 
 
 def _base(source: str, tokens: Sequence[Token]) -> tuple[str, str | None, str | None]:
-    """What is modelled, with trials of ``prop`` and failures of ``cbind``."""
+    """Read what is modelled, with trials of ``prop`` and failures of ``cbind``."""
     if not tokens:
         raise fault(source, 0, "no response stands before the bar", _FORMS)
     name = tokens[0].text if tokens[0].kind == "name" and len(tokens) > 1 and tokens[1].is_op("(") else ""
@@ -77,7 +77,7 @@ def _expression(source: str, tokens: Sequence[Token]) -> str:
 
 
 def _additions(source: str, tokens: Sequence[Token], whole: Sequence[Token]) -> dict[str, str]:
-    """What stands after the bar: ``trials``, ``se`` and ``weights``, each at most once."""
+    """Read what stands after the bar: ``trials``, ``se`` and ``weights``, each at most once."""
     found: dict[str, str] = {}
     for piece in split_top(tokens, "+"):
         position = piece[0].start if piece else whole[-1].start

@@ -93,8 +93,7 @@ def load_spec(path: str | PathLike[str], *, functions: Collection[str] = frozens
     SpecError
         No such file, too large, not TOML, an unknown key, a wrong type. Errors of formula and priors name the file too.
     """
-    loaded = loads_spec(read_text(Path(path), MAX_BYTES), str(path), functions=functions)
-    return loaded
+    return loads_spec(read_text(Path(path), MAX_BYTES), str(path), functions=functions)
 
 
 def loads_spec(text: str, where: str = "model file", *, functions: Collection[str] = frozenset()) -> ModelFile:
@@ -119,14 +118,14 @@ def loads_spec(text: str, where: str = "model file", *, functions: Collection[st
 
 
 def spec_to_dict(spec: ModelSpec) -> dict[str, object]:
-    """The model as plain values that TOML and JSON can hold; :func:`spec_from_dict` gives it back."""
+    """Return the model as plain values that TOML and JSON can hold; :func:`spec_from_dict` gives it back."""
     optional: dict[str, object] = {"contrasts": dict(spec.contrasts), "priors": {a: prior_to_dict(p) for a, p in spec.priors}}
     required: dict[str, object] = {"formula": spec.formula, "family": spec.family, "link": spec.link, "center": spec.center}
     return {**required, **{key: value for key, value in optional.items() if value}}
 
 
 def spec_from_dict(content: Mapping[str, object], where: str = "spec", *, functions: Collection[str] = frozenset()) -> ModelSpec:
-    """The model that :func:`spec_to_dict` wrote.
+    """Make the model that :func:`spec_to_dict` wrote.
 
     Parameters
     ----------
@@ -164,7 +163,7 @@ def spec_from_dict(content: Mapping[str, object], where: str = "spec", *, functi
 
 
 def file_to_dict(model: ModelFile) -> dict[str, object]:
-    """A model file as plain values; :func:`file_from_dict` gives it back. Empty entries are left out."""
+    """Return a model file as plain values; :func:`file_from_dict` gives it back. Empty entries are left out."""
     data: dict[str, object] = {"dataset": model.data.dataset, "missing": model.data.missing, "derive": dict(model.data.derive)}
     described = {"name": model.name, "title": model.title, "description": model.description}
     optional: dict[str, object] = {
@@ -178,7 +177,7 @@ def file_to_dict(model: ModelFile) -> dict[str, object]:
 
 
 def file_from_dict(content: Mapping[str, object], where: str = "model file", *, functions: Collection[str] = frozenset()) -> ModelFile:
-    """The model file that a dict holds; see :func:`load_spec` for what is refused."""
+    """Make the model file that a dict holds; see :func:`load_spec` for what is refused."""
     known_keys(content, _FILE_KEYS, where, required=("schema", "formula", "family", "link"))
     version = typed(content, "schema", int, where, 0)
     if version != SCHEMA:
@@ -203,7 +202,7 @@ def _priors(content: Mapping[str, object], where: str) -> dict[str, Prior]:
 
 
 def _data(content: Mapping[str, object], where: str) -> DataSource:
-    """The table of data."""
+    """Read the table of data."""
     known_keys(content, _DATA_KEYS, where)
     missing = typed(content, "missing", str, where, "error")
     if missing not in ("error", "drop"):
@@ -225,7 +224,7 @@ def _derived(name: str, expression: str, where: str) -> str:
 
 
 def _sampler(content: Mapping[str, object], where: str) -> tuple[tuple[str, int | float], ...]:
-    """Settings of the sampler, in the order of the schema."""
+    """Read settings of the sampler, in the order of the schema."""
     known_keys(content, _SAMPLER_KEYS, where)
     settings: list[tuple[str, int | float]] = []
     for key in (k for k in _SAMPLER_KEYS if k in content):

@@ -40,7 +40,7 @@ class Text:
     functions: frozenset[str]
 
     def inner(self, start: int, stop: int) -> "Text":
-        """The stretch ``tokens[start:stop]`` as a text of its own."""
+        """Return the stretch ``tokens[start:stop]`` as a text of its own."""
         position = self.tokens[stop].start
         return Text(self.source, (*self.tokens[start:stop], Token("end", "", position, position)), self.functions)
 
@@ -71,7 +71,7 @@ def _sum(text: Text, i: int) -> tuple[Sum, int]:
 
 
 def _signs(text: Text, i: int) -> tuple[bool, int]:
-    """A run of signs and whether it says plus."""
+    """Read a run of signs and whether it says plus."""
     positive = True
     while text.tokens[i].is_op("+", "-"):
         positive = positive is text.tokens[i].is_op("+")
@@ -102,7 +102,7 @@ def _interaction(text: Text, i: int) -> tuple[Sum, int]:
 
 
 def _left_to_right(text: Text, i: int, read: _Reader, operators: dict[str, Callable[[Sum, Sum], Sum]]) -> tuple[Sum, int]:
-    """A chain of binary operators of one precedence."""
+    """Read a chain of binary operators of one precedence."""
     start = i
     value, i = read(text, i)
     while text.tokens[i].is_op(*operators):
@@ -115,7 +115,7 @@ def _left_to_right(text: Text, i: int, read: _Reader, operators: dict[str, Calla
 
 
 def _power(text: Text, i: int) -> tuple[Sum, int]:
-    """``base ^ whole number``."""
+    """Read ``base ^ whole number``."""
     base, stop = _atom(text, i)
     if not text.tokens[stop].is_op("^", "**"):
         return base, stop
@@ -136,6 +136,8 @@ def _power(text: Text, i: int) -> tuple[Sum, int]:
 
 def _check_operand(text: Text, value: Sum, i: int, operator: Token) -> None:
     """Operators other than plus and minus take terms and nothing else."""
+    if value == Sum():
+        raise fault(text.source, text.tokens[i].start, f"nothing is left here for {operator.text!r} to join", "leave this part out")
     if not value.pure:
         raise fault(
             text.source,
@@ -146,7 +148,7 @@ def _check_operand(text: Text, value: Sum, i: int, operator: Token) -> None:
 
 
 def _atom(text: Text, i: int) -> tuple[Sum, int]:
-    """A name, ``0``, ``1``, ``.``, a call, a tagged group term, or a bracket."""
+    """Read a name, ``0``, ``1``, ``.``, a call, a tagged group term, or a bracket."""
     token = text.tokens[i]
     if token.is_op("("):
         return _bracket(text, i)
@@ -171,7 +173,7 @@ def _constant(text: Text, token: Token) -> Sum:
 
 
 def _column(text: Text, i: int) -> Sum:
-    """A main effect."""
+    """Read a main effect."""
     token = text.tokens[i]
     if token.text == "Intercept":
         raise fault(text.source, token.start, "the intercept is written 1", "'1 + x', or '0 + x' without it")
@@ -186,7 +188,7 @@ def _column(text: Text, i: int) -> Sum:
 
 
 def _call(text: Text, i: int) -> tuple[Sum, int]:
-    """A call: an offset, a tagged group term, or a transform that the gate checks."""
+    """Read a call: an offset, a tagged group term, or a transform that the gate checks."""
     token, stop = text.tokens[i], closing(text.tokens, i + 1)
     inside = text.inner(i + 2, stop)
     if token.text == "offset":
@@ -198,7 +200,7 @@ def _call(text: Text, i: int) -> tuple[Sum, int]:
 
 
 def _bracket(text: Text, i: int) -> tuple[Sum, int]:
-    """A group term or a sum in brackets."""
+    """Read a group term or a sum in brackets."""
     stop = closing(text.tokens, i)
     inside = text.inner(i + 1, stop)
     if has_bar(inside.tokens[:-1]):
@@ -209,7 +211,7 @@ def _bracket(text: Text, i: int) -> tuple[Sum, int]:
 
 
 def _tagged(text: Text, token: Token, inside: Text) -> Sum:
-    """A group term with a covariance tag, ``cs(x | g)``."""
+    """Read a group term with a covariance tag, ``cs(x | g)``."""
     if token.text in OUT_OF_SCOPE:
         reason, closest = OUT_OF_SCOPE[token.text]
         raise fault(text.source, token.start, f"{token.text}(): {reason}", f"the closest supported form is {closest}")
@@ -226,7 +228,7 @@ def _tagged(text: Text, token: Token, inside: Text) -> Sum:
 
 
 def _group(inside: Text, kind: CovarianceKind) -> Sum:
-    """The group terms of one bracket."""
+    """Read the group terms of one bracket."""
     bracket: Bracket = cut_bracket(inside.source, inside.tokens[:-1], inside.tokens[-1].start)
     start = bracket.effects[0].start
     value = parse_sum(inside.inner(0, len(bracket.effects)))

@@ -117,9 +117,6 @@ class Response:
     @property
     def text(self) -> str:
         """The left-hand side as a formula writes it, so that it parses back to itself."""
-        if self.failures is not None:
-            base = f"cbind({self.expression}, {self.failures})"
-        else:
-            base = self.expression
+        base = self.expression if self.failures is None else f"cbind({self.expression}, {self.failures})"
         extras = [f"{k}({v})" for k, v in (("trials", self.trials), ("se", self.se), ("weights", self.weights)) if v]
         return f"{base} | {' + '.join(extras)}" if extras else base

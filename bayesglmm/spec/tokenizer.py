@@ -153,7 +153,7 @@ def _step(token: Token) -> int:
 
 
 def _scanner(source: str, position: int) -> Callable[[str, int], Token]:
-    """The function that reads the token starting here."""
+    """Return the function that reads the token starting here."""
     char = source[position]
     if char == "`":
         return _quoted
@@ -165,7 +165,7 @@ def _scanner(source: str, position: int) -> Callable[[str, int], Token]:
 
 
 def _name(source: str, start: int) -> Token:
-    """A name outside back-quotes."""
+    """Read a name outside back-quotes."""
     stop = start + 1
     while stop < len(source) and ("a" + source[stop]).isidentifier():
         stop += 1
@@ -181,7 +181,7 @@ def _name(source: str, start: int) -> Token:
 
 
 def _quoted(source: str, start: int) -> Token:
-    """A back-quoted name: any printable text without backslashes."""
+    """Read a back-quoted name: any printable text without backslashes."""
     stop = source.find("`", start + 1)
     if stop < 0:
         raise fault(source, start, "this back-quote is never closed", "write the name as `my column`")
@@ -207,7 +207,7 @@ def name_problem(name: str) -> str | None:
 
 
 def _string(source: str, start: int) -> Token:
-    """A string in single or double quotes, without escapes."""
+    """Read a string in single or double quotes, without escapes."""
     stop = source.find(source[start], start + 1)
     if stop < 0:
         raise fault(source, start, "this quote is never closed", "write a level as 'ddI'; a column's name takes back-quotes")
@@ -223,7 +223,7 @@ def _string(source: str, start: int) -> Token:
 
 
 def _number(source: str, start: int) -> Token:
-    """A decimal number: digits, point, exponent; nothing may be glued to it."""
+    """Read a decimal number: digits, point, exponent; nothing may be glued to it."""
     stop = _digits(source, start)
     if source[stop : stop + 1] == ".":
         stop = _digits(source, stop + 1)
@@ -249,7 +249,7 @@ def _digits(source: str, start: int) -> int:
 
 
 def _operator(source: str, start: int) -> Token:
-    """The longest operator that begins here."""
+    """Read the longest operator that begins here."""
     for text in _OPERATORS:
         if source.startswith(text, start):
             return Token("op", text, start, start + len(text))

@@ -93,7 +93,7 @@ _ELSEWHERE = {
 
 
 def unknown_function(name: str, functions: frozenset[str] = frozenset()) -> tuple[str, str]:
-    """What is wrong with a call of an unlisted function, and the closest supported form."""
+    """Return what is wrong with a call of an unlisted function, and the closest supported form."""
     if name in OUT_OF_SCOPE:
         reason, closest = OUT_OF_SCOPE[name]
         return f"{name}(): {reason}", f"the closest supported form is {closest}"

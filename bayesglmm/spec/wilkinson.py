@@ -60,12 +60,12 @@ class Sum:
 
 
 def term_key(term: Term) -> frozenset[str]:
-    """What makes two terms the same: ``a:b`` is ``b:a``."""
+    """Return what makes two terms the same: ``a:b`` is ``b:a``."""
     return frozenset(term.factors)
 
 
 def single(factor: str) -> Sum:
-    """The sum of one main effect."""
+    """Return the sum of one main effect."""
     return Sum(terms=(Term((factor,)),))
 
 
@@ -118,7 +118,7 @@ def nest(left: Sum, right: Sum) -> Sum:
 
 
 def power(base: Sum, exponent: int) -> Sum:
-    """``base ^ exponent``: all interactions of up to ``exponent`` terms."""
+    """Return ``base ^ exponent``: all interactions of up to ``exponent`` terms."""
     result = base
     for _ in range(exponent - 1):
         result = cross(result, base)
@@ -126,7 +126,7 @@ def power(base: Sum, exponent: int) -> Sum:
 
 
 def part(total: Sum, *, intercept: bool = True) -> Part:
-    """Fixed effects, or effects of a group term: terms by number of factors; see :func:`ordered`.
+    """Finish a sum: fixed effects, or effects of a group term; terms in the order of :func:`ordered`.
 
     Parameters
     ----------
@@ -150,13 +150,13 @@ def ordered(terms: tuple[Term, ...]) -> tuple[Term, ...]:
 
 
 def _by_rank(term: Term, rank: dict[str, int]) -> Term:
-    """The term with its ranked factors sorted among the places that they take."""
+    """Return the term with its ranked factors sorted among the places that they take."""
     ranked = iter(sorted((f for f in term.factors if f in rank), key=rank.__getitem__))
     return Term(tuple(next(ranked) if f in rank else f for f in term.factors))
 
 
 def _merged(left: Sum, right: Sum, terms: tuple[Term, ...]) -> Sum:
-    """The sum of new terms, with the intercept that either side asked for."""
+    """Return the sum of new terms, with the intercept that either side asked for."""
     distinct = _distinct(terms)
     _check_size(len(distinct), MAX_TERMS)
     return Sum(terms=distinct, intercept=left.intercept if right.intercept is None else right.intercept)

@@ -62,7 +62,7 @@ def test_what_counts_as_a_legal_name_is_stored_unchanged(tmp_path_factory, names
 def test_an_existing_file_is_replaced_only_when_allowed(path):
     write_tree({"a": dataset("x")}, "old", path)
     before = path.read_bytes()
-    with pytest.raises(FitFileError, match="exists already.*--force"):
+    with pytest.raises(FitFileError, match=r"exists already.*--force"):
         write_tree({"a": dataset("x")}, "new", path)
     assert path.read_bytes() == before
     write_tree({"a": dataset("x")}, "new", path, force=True)
@@ -73,7 +73,7 @@ def test_an_existing_file_is_replaced_only_when_allowed(path):
 @pytest.mark.parametrize("make", [lambda f: f / "no" / "a.nc", lambda f: f, lambda f: f / "file" / "a.nc", lambda f: f / ("a" * 300)])
 def test_what_cannot_be_written_is_refused_at_once(tmp_path, make):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(FitFileError, match="cannot be written|is a folder"):
+    with pytest.raises(FitFileError, match=r"cannot be written|is a folder"):
         check_target(make(tmp_path))
     assert leftovers(tmp_path, "file") == []
 
@@ -123,7 +123,7 @@ def test_missing_and_foreign_files_are_refused(tmp_path):
         b"\x89HDF\r\n\x1a\n" + bytes(5000),
     ):
         (tmp_path / "a.nc").write_bytes(content)
-        with pytest.raises(FitFileError, match="no NetCDF-4 file|damaged"):
+        with pytest.raises(FitFileError, match=r"no NetCDF-4 file|damaged"):
             read_tree(tmp_path / "a.nc", ["a"])
 
 

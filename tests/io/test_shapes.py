@@ -31,7 +31,7 @@ def test_what_fits_passes():
     ids=repr,
 )
 def test_what_does_not_fit_is_refused(changed):
-    with pytest.raises(FitFileError, match="Where: .*test"):
+    with pytest.raises(FitFileError, match=r"Where: .*test"):
         check_shape(GOOD | changed, SHAPE, "test")
 
 

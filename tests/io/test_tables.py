@@ -71,7 +71,7 @@ def test_what_is_no_table_is_refused(tmp_path, name, content, message):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(DatasetError, match="no such data file.*t.csv"):
+    with pytest.raises(DatasetError, match=r"no such data file.*t.csv"):
         read_data(tmp_path / "t.csv")
     with pytest.raises(DatasetError, match="no such data file"):
         read_data(tmp_path)

@@ -15,7 +15,6 @@ import bayesglmm as bg
 from bayesglmm import naming
 from bayesglmm.design.prepare import prepare
 from bayesglmm.model.build import build_model
-from bayesglmm.sampler.run import choose_parameterization
 from bayesglmm.spec.model_spec import make_spec
 from tests.tolerances import TWO_FORMS
 
@@ -100,7 +99,7 @@ def ready_for(formula, family, link, priors, *, center=True):
 
 def models(ready):
     for name in ("noncentered", "centered"):
-        chosen = choose_parameterization(ready.design, name)
+        chosen = {naming.block(g.name, g.position): name for g in ready.design.groups}
         yield name, build_model(ready.spec, ready.design, ready.priors, family=ready.family, parameterization=chosen)
 
 

@@ -12,7 +12,7 @@ from bayesglmm.spec.model_spec import make_spec
 
 
 @pytest.fixture(scope="module")
-def design():
+def ready():
     rng = np.random.default_rng(1)
     table = pd.DataFrame(
         {
@@ -22,7 +22,7 @@ def design():
             "h": ["p1", "q1", "r1", "s1", "t1"] * 8,
         }
     )
-    return prepare(make_spec("y ~ x + (1 | g) + (0 + x | g) + (1 | h)", family="gaussian", link="identity"), table).design
+    return prepare(make_spec("y ~ x + (1 | g) + (0 + x | g) + (1 | h)", family="gaussian", link="identity"), table)
 
 
 def test_auto_says_why_the_pymc_form_ran():
@@ -35,14 +35,18 @@ def test_the_kernel_is_refused_by_name():
         choose_engine("kernel")
 
 
-def test_parameterization_by_block(design):
-    assert choose_parameterization(design, "auto") == dict.fromkeys(("g", "g.2", "h"), "noncentered")
-    assert choose_parameterization(design, {"h": "centered"}) == {"g": "noncentered", "g.2": "noncentered", "h": "centered"}
+def choose(ready, asked):
+    return choose_parameterization(ready.design, asked)
 
 
-def test_parameterization_of_an_unknown_factor_is_refused(design):
+def test_parameterization_by_block(ready):
+    assert choose(ready, "auto") == choose(ready, "noncentered") == dict.fromkeys(("g", "g.2", "h"), "noncentered")
+    assert choose(ready, {"h": "centered"}) == {"g": "noncentered", "g.2": "noncentered", "h": "centered"}
+
+
+def test_parameterization_of_an_unknown_factor_is_refused(ready):
     with pytest.raises(ArgumentError, match=r"not in the model.*use g, g\.2, h"):
-        choose_parameterization(design, {"school": "centered"})
+        choose(ready, {"school": "centered"})
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from scipy import optimize, special
 import bayesglmm as bg
 from bayesglmm import naming
 from bayesglmm.approx.irls import glm_mode
+from bayesglmm.approx.sketch import make_sketch
 from bayesglmm.design.prepare import prepare
 from bayesglmm.families.registry import get_family
 from bayesglmm.numerics.links import get_link
@@ -70,7 +71,8 @@ CASES = [
 
 def start_of(formula, family, link, priors=None, *, center=True):
     ready = prepare(make_spec(formula, family=family, link=link, priors=priors, center=center), TABLE)
-    return ready, find_start(ready.design, ready.priors, family=ready.family, link=ready.link, center=center)
+    sketch = make_sketch(ready.design, ready.family, ready.link)
+    return ready, find_start(ready.design, ready.priors, sketch, center=center, parameterization={"g": "noncentered"})
 
 
 @pytest.mark.parametrize(("response", "family", "link"), CASES)

@@ -140,16 +140,16 @@ EXPRESSIONS = [
     "I(`x`[0])",
     "`" + "a" * 300 + "`",
     # unicode
-    "ﬁle",
-    "𝐥𝐨𝐠(x)",
-    "ｅｖａｌ(x)",
-    "__ｉｍｐｏｒｔ__('os')",
-    "ªlog(x)",
-    "еxp(x)",  # Cyrillic e
+    "\ufb01le",
+    "\U0001d425\U0001d428\U0001d420(x)",
+    "\uff45\uff56\uff41\uff4c(x)",
+    "__\uff49\uff4d\uff50\uff4f\uff52\uff54__('os')",
+    "\u00aalog(x)",
+    "\u0435xp(x)",  # Cyrillic e
     "x\u00a0",
-    "x²",
+    "x\u00b2",
     "log\u200b(x)",
-    "١",
+    "\u0661",
     # size and depth
     "(" * 500 + "x" + ")" * 500,
     "I(" + "(" * 100 + "x" + ")" * 100 + ")",

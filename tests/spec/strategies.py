@@ -97,6 +97,6 @@ def formulas(draw):
     grouping = draw(st.lists(st.sampled_from(["g", "h/k", "g2:h2", "`my group`"]), unique=True, max_size=3))
     groups = [draw(group_terms(g)) for g in grouping]
     offsets = draw(st.sampled_from([[], ["offset(log(n))"], ["offset(n)", "offset(log(n) + 1)"]]))
-    dot = draw(st.sampled_from([[], ["."], [". - x - `my col`"]]))
+    dot = draw(st.sampled_from([[], ["."], [". - x - `my col`"], [". - x + x"], ["(x + . - z)"]]))
     right = " + ".join([draw(sums()), *draw(st.permutations([*groups, *offsets])), *dot])
     return f"{draw(responses())}{draw(spaces)}~{draw(spaces)}{right}"

@@ -1,0 +1,79 @@
+"""What the tests of the command line share: a runner, a stored fit, and a sampler that makes draws up."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from click.testing import CliRunner
+
+from bayesglmm.cli.main import main
+from bayesglmm.fit.draws import CHAIN, DRAW
+from bayesglmm.io.fits import save
+from bayesglmm.sampler import nutpie
+from bayesglmm.sampler.nutpie import RawDraws
+from tests.fits import Noise, sampler_statistics
+from tests.io.hand import hand_made_fit
+
+ESCAPE = "\x1b[31mred\x07\u202e"
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run a command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+@pytest.fixture(scope="session")
+def table():
+    rng = np.random.default_rng(8)
+    n = 80
+    drug = pd.Categorical(rng.choice(["placebo", "active"], n), categories=["placebo", "active"])
+    return pd.DataFrame({"y": rng.integers(0, 2, n), "year": rng.uniform(0, 10, n), "drug": drug, "id": np.arange(n) % 10})
+
+
+@pytest.fixture(scope="session")
+def stored(table, tmp_path_factory):
+    """A stored logistic fit."""
+    return save(hand_made_fit("y ~ year * drug + (1 | id)", table), tmp_path_factory.mktemp("cli") / "fit.nc")
+
+
+@pytest.fixture
+def csv(table, tmp_path):
+    table.to_csv(tmp_path / "table.csv", index=False)
+    return tmp_path / "table.csv"
+
+
+@pytest.fixture
+def sampler(monkeypatch):
+    """In place of nutpie: draws of the right shapes at once; ``calls`` are the settings it was given, ``wrong`` makes chains disagree."""
+    state = SimpleNamespace(calls=[], wrong=False, fewer=0, progress=[])
+
+    def sample(model, start, settings, *, keep, progress):
+        state.calls.append(settings)
+        state.progress.append(progress)
+        rng, size = np.random.default_rng(settings.seed), (settings.chains, settings.draws - state.fewer)
+        variables = {name: _made_up(name, model, size, rng, state.wrong) for name in keep}
+        dims = {d for d, _ in variables.values() for d in d} - {CHAIN, DRAW}
+        coords = {d: np.array(model.coords[d], dtype=object) for d in dims}
+        chain_draw = {"chain": np.arange(size[0]), "draw": np.arange(size[1])}
+        return RawDraws(xr.Dataset(variables, coords={**coords, **chain_draw}), sampler_statistics(Noise(rng, size, 1.0)))
+
+    monkeypatch.setattr(nutpie, "sample", sample)
+    return state
+
+
+def _made_up(name, model, size, rng, wrong):
+    dims = tuple(model.named_vars_to_dims.get(name) or ())
+    shape = (*size, *(len(model.coords[d]) for d in dims))
+    values = 0.3 * rng.standard_normal(shape)
+    if wrong:
+        values = values + np.arange(size[0]).reshape(-1, *[1] * (len(shape) - 1))
+    if name.endswith("sigma"):
+        values = np.exp(values)
+    if name.endswith("_corr"):
+        equal = 0.2 * np.tanh(values[..., :1, :1])
+        values = equal + (1.0 - equal) * np.eye(shape[-1])
+    return (CHAIN, DRAW, *dims), values
