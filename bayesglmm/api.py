@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from bayesglmm.approx.sketch import make_sketch
+from bayesglmm.approx.sketch import Sketch, make_sketch
 from bayesglmm.design.prepare import Functions, Prepared, family_and_link, prepare
 from bayesglmm.errors import NotBuiltError, QualityWarning
 from bayesglmm.fit.draws import make_tree, stored_variables
@@ -201,11 +201,14 @@ def fit_spec(
     asked = {"draws": draws, "tune": tune, "chains": chains, "target_accept": target_accept, "max_treedepth": max_treedepth}
     given_seed = one_seed(seed, random_seed)
     settings = make_settings({**_file_sampler(spec), **{k: v for k, v in asked.items() if v is not None}}, seed=given_seed, cores=cores)
-    engine_name, reason = choose_engine(_checked_engine(engine))
     ready = prepare(spec, data, missing=missing, functions=functions)
+    engine_name, reason = choose_engine(_checked_engine(engine), ready.family, ready.link.name)
     begin = time.perf_counter()
-    chosen = choose_parameterization(ready.design, _checked_parameterization(parameterization))
-    raw = draw(ready, chosen, settings, progress=_shows_progress(progress))
+    sketch = make_sketch(ready.design, ready.family, ready.link)
+    asked_form = _checked_parameterization(parameterization)
+    chosen = choose_parameterization(ready.design, asked_form, sketch if engine_name == "kernel" else None)
+    sampler = draw_kernel if engine_name == "kernel" else draw_pymc
+    raw = sampler(ready, sketch, chosen, settings, progress=_shows_progress(progress))
     provenance = Provenance(
         engine=engine_name,
         engine_reason=reason,
@@ -221,16 +224,30 @@ def fit_spec(
     return finish(ready, raw, provenance)
 
 
-def draw(ready: Prepared, parameterization: Mapping[str, Parameterization], settings: Settings, *, progress: bool) -> RawDraws:
-    """Build the PyMC form and sample it; imports PyMC and nutpie."""
+def draw_kernel(
+    ready: Prepared, sketch: Sketch, parameterization: Mapping[str, Parameterization], settings: Settings, *, progress: bool
+) -> RawDraws:
+    """Sample the compiled kernel; imports numba and nutpie, not PyMC."""
+    from bayesglmm.kernel.program import make_program
+    from bayesglmm.sampler.kernel import sample_program
+
+    link = ready.link.name
+    program = make_program(
+        ready.design, ready.priors, family=ready.family, link=link, center=ready.spec.center, parameterization=parameterization
+    )
+    return sample_program(program, ready.design, sketch, settings, progress=progress)
+
+
+def draw_pymc(
+    ready: Prepared, sketch: Sketch, parameterization: Mapping[str, Parameterization], settings: Settings, *, progress: bool
+) -> RawDraws:
+    """Build the PyMC form, compile it and sample it; imports PyMC and nutpie."""
     from bayesglmm.model.build import build_model
     from bayesglmm.sampler import nutpie
 
     model = build_model(ready.spec, ready.design, ready.priors, family=ready.family, parameterization=parameterization)
-    sketch = make_sketch(ready.design, ready.family, ready.link)
     start = find_start(ready.design, ready.priors, sketch, center=ready.spec.center, parameterization=parameterization)
-    keep = stored_variables(ready.design, ready.family.auxiliary)
-    return nutpie.sample(model, start, settings, keep=keep, progress=progress)
+    return nutpie.sample(model, start, settings, keep=stored_variables(ready.design, ready.family.auxiliary), progress=progress)
 
 
 def finish(ready: Prepared, raw: RawDraws, provenance: Provenance) -> Fit:

@@ -38,7 +38,7 @@ def command(  # noqa: PLR0913 (a command's options are its arguments)
     ctx: click.Context, /, model: str | None, formula: str | None, data: str | None, family: str | None, link: str | None,
     prior: tuple[str, ...], missing: Missing | None, out: str, force: bool, as_json: bool, **sampling: Any,
 ) -> None:  # fmt: skip
-    r"""Fit a model and write it to a file.
+    """Fit a model and write it to a file.
 
     MODEL is a model file, or the name of a bundled model ('bayesglmm models' lists them).
 
@@ -46,7 +46,7 @@ def command(  # noqa: PLR0913 (a command's options are its arguments)
     bayesglmm fit cbpp --out cbpp.nc
     bayesglmm fit my_model.toml --data my_table.parquet
     bayesglmm fit --formula "y ~ x + (1 | g)" --data table.csv --family poisson
-    """
+    """  # noqa: D301 (click reads the escape)
     spec = _model_file(model, formula, family, link, prior) if model else _spec(formula, family, link, prior)
     if not model and data is None:
         raise click.UsageError("--formula needs --data, the table to fit it to.")

@@ -25,12 +25,12 @@ def command(  # noqa: PLR0913 (a command's options are its arguments)
     fit_file: str, target: Target, at: tuple[str, ...], newdata: str | None, by: tuple[str, ...], scale: Scale,
     ci_prob: float, ci_kind: IntervalKind, as_json: bool,
 ) -> None:  # fmt: skip
-    r"""Show means or probabilities of a stored fit on a grid, on new rows or on its own data, for one of the four targets.
+    """Show means or probabilities of a stored fit on a grid, on new rows or on its own data, for one of the four targets.
 
     \b
     bayesglmm means fit.nc --target population --at year=0,5,10 --at drug=all
     bayesglmm means fit.nc --target average_subject --by drug
-    """
+    """  # noqa: D301 (click reads the escape)
     if newdata and at:
         raise ArgumentError("--newdata and --at both say which rows", fix="give one of them")
     fit = load(fit_file)

@@ -104,7 +104,12 @@ def check_names(response: str, fixed: Sequence[TermColumns], groups: Sequence[Gr
     FormulaError
         If a name holds a slash, which no posterior variable can.
     """
-    names = [naming.variable(t.name) for t in fixed] + [naming.CENTERED_INTERCEPT, naming.variable(response), *naming.SAMPLE_DIMS, *auxiliary]
+    names = [naming.variable(t.name) for t in fixed] + [
+        naming.CENTERED_INTERCEPT,
+        naming.variable(response),
+        *naming.SAMPLE_DIMS,
+        *auxiliary,
+    ]
     names += [naming.level_dim(t.name) for t in fixed if t.levels is not None]
     for group in groups:
         names += [f(t.name, group.name) for t in group.effects for f in (naming.effect, naming.effect_sd)]

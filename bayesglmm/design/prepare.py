@@ -66,9 +66,9 @@ def prepare(
     BayesglmmError
         If anything about the spec or the data is wrong.
     """
-    model_file = spec if isinstance(spec, ModelFile) else None
+    model_file, asked = (spec, spec.spec) if isinstance(spec, ModelFile) else (None, spec)
     table_data = _data_of(model_file, data)
-    plain = expand_spec(model_file.spec if model_file else spec, column_names(table_data))
+    plain = expand_spec(asked, column_names(table_data))
     check_built(plain)
     family, link = family_and_link(plain.family, plain.link)
     rule = missing or (model_file.data.missing if model_file else "error")

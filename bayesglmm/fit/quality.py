@@ -64,7 +64,7 @@ class Quality:
     @property
     def verdict(self) -> Verdict:
         """``ok``, ``attention`` or ``do not use``."""
-        worst = max((c.verdict for c in self.checks), key=_ORDER.index, default="not run")
+        worst = _ORDER[max((_ORDER.index(c.verdict) for c in self.checks), default=_ORDER.index("not run"))]
         return "attention" if worst == "not run" else worst
 
     @property

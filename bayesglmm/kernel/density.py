@@ -1,94 +1,108 @@
 """The log density of every model and its gradient, as one compiled function over plain arrays.
 
-Coordinates of the flat vector x: scalars (p coefficients of the internal columns, SDs block by block, auxiliary parameters), then the
-correlations of each block, then its effects (offsets when non-centered). :mod:`bayesglmm.kernel.layout` makes the arrays.
+Coordinates of the flat vector x: scalars (p coefficients, SDs block by block, auxiliary parameters), then the correlations of each
+block, then its effects. The coefficients are those of a design in which the groups' effects have mean zero: what the groups share is taken
+off them (``shear``), which leaves the likelihood unchanged and the posterior far better conditioned. :mod:`bayesglmm.kernel.layout` makes
+the arrays.
 """
 
-import math
+from typing import Any
 
 import numba as nb
 import numpy as np
 
-from bayesglmm.kernel.effects import correlation_factor, correlation_gradient, effects_density, effects_from_offsets, offsets_density
+from bayesglmm.kernel.effects import (
+    coordinates_to_effects,
+    correlation_factor,
+    correlation_gradient,
+    effect_density,
+    offset_density,
+    reflect,
+)
 from bayesglmm.kernel.priors import log_prior, transform
 from bayesglmm.kernel.rows import row
-from bayesglmm.types import FloatArray, IntArray
 
 compiled = nb.njit(cache=True, nogil=True, error_model="numpy")
 
-# columns of the integer table of scalars, of its numbers, and of the table of blocks
+# columns of the integer table of scalars, of its numbers, and of the table of blocks; positions in the header; columns of the rows
 TRANSFORM, PRIOR = range(2)
-LOWER, UPPER, SCALE, SHIFT, FIRST, SECOND, THIRD = range(7)
-SD_START, WIDTH, LEVELS, COR_START, EFFECT_START, Z_START, CENTERED, EFFECT_OFFSET = range(8)
+LOWER, UPPER, FIRST, SECOND, THIRD = range(5)
+SD_START, WIDTH, LEVELS, COR_START, EFFECT_START, Z_START, CENTERED, SCRATCH, COLUMN = range(9)
+FAMILY, LINK, COEFFICIENTS, SIGMA = range(4)
 RESPONSE, TRIALS, WEIGHT, OFFSET, ERROR = range(5)
 NONE = -1
 
 
 @compiled
-def scalars(x, grad, kinds, numbers, intercept, theta, slope, gtheta):
-    """Fill parameters, their derivatives and prior gradients; return log prior with Jacobians.
-
-    The prior of a scalar refers to ``SCALE * theta``; that of the intercept to ``theta + sum SHIFT * theta`` (column means).
-    """
+def transform_scalars(x: Any, grad: Any, kinds: Any, numbers: Any, theta: Any, slope: Any) -> float:
+    """Fill parameters and their derivatives in x; return the log Jacobian and add its gradient."""
     total = 0.0
-    n = kinds.shape[0]
-    for s in range(n):
+    for s in range(kinds.shape[0]):
         theta[s], slope[s], log_jacobian, jacobian_slope = transform(kinds[s, TRANSFORM], x[s], numbers[s, LOWER], numbers[s, UPPER])
         total += log_jacobian
         grad[s] += jacobian_slope
-    for s in range(n):
-        value = numbers[s, SCALE] * theta[s]
-        if s == intercept:
-            for k in range(n):
-                value += numbers[k, SHIFT] * theta[k]
-        density, derivative = log_prior(kinds[s, PRIOR], value, numbers[s, FIRST], numbers[s, SECOND], numbers[s, THIRD])
-        total += density
-        gtheta[s] += derivative * numbers[s, SCALE]
-        if s == intercept:
-            for k in range(n):
-                gtheta[k] += derivative * numbers[k, SHIFT]
     return total
 
 
 @compiled
-def likelihood(theta, p, sigma, codes, X, data, index, Z, blocks, b, gb, gtheta):
-    """Return the log likelihood and the derivative in log sigma; accumulate gradients in the coefficients and effects."""
+def scalar_priors(kinds: Any, numbers: Any, prior_map: Any, theta: Any, gtheta: Any) -> float:
+    """Return the log prior of all scalars and add its gradient in theta; coefficient s has its prior on ``(prior_map theta)_s``."""
+    total, p = 0.0, prior_map.shape[0]
+    for s in range(kinds.shape[0]):
+        value = theta[s]
+        if s < p:
+            value = 0.0
+            for k in range(p):
+                value += prior_map[s, k] * theta[k]
+        density, derivative = log_prior(kinds[s, PRIOR], value, numbers[s, FIRST], numbers[s, SECOND], numbers[s, THIRD])
+        total += density
+        if s < p:
+            for k in range(p):
+                gtheta[k] += derivative * prior_map[s, k]
+        else:
+            gtheta[s] += derivative
+    return total
+
+
+@compiled
+def likelihood(theta: Any, header: Any, X: Any, data: Any, index: Any, Z: Any, blocks: Any, b: Any, gb: Any, gtheta: Any) -> float:
+    """Return the log likelihood and add its gradients in coefficients, effects and sigma."""
     total, g_sigma = 0.0, 0.0
-    n_blocks = blocks.shape[0]
+    p, n_blocks = header[COEFFICIENTS], blocks.shape[0]
+    sigma = theta[header[SIGMA]] if header[SIGMA] != NONE else 1.0
     for i in range(X.shape[0]):
         eta = data[i, OFFSET]
         for k in range(p):
             eta += X[i, k] * theta[k]
         for t in range(n_blocks):
-            width, z = blocks[t, WIDTH], blocks[t, Z_START]
-            at = blocks[t, EFFECT_OFFSET] + index[i, t] * width
-            if z == NONE:
+            at = blocks[t, SCRATCH] + index[i, t] * blocks[t, WIDTH]
+            if blocks[t, Z_START] == NONE:
                 eta += b[at]
             else:
-                for k in range(width):
-                    eta += Z[i, z + k] * b[at + k]
+                for k in range(blocks[t, WIDTH]):
+                    eta += Z[i, blocks[t, Z_START] + k] * b[at + k]
         spread = sigma if data[i, ERROR] == 0.0 else data[i, ERROR]
-        value, slope, slope_sigma = row(codes[0], codes[1], data[i, RESPONSE], data[i, TRIALS], eta, spread)
-        weight = data[i, WEIGHT]
-        total += weight * value
-        g_sigma += weight * slope_sigma
-        g = weight * slope
+        value, slope, slope_sigma = row(header[FAMILY], header[LINK], data[i, RESPONSE], data[i, TRIALS], eta, spread)
+        total += data[i, WEIGHT] * value
+        g_sigma += data[i, WEIGHT] * slope_sigma
+        g = data[i, WEIGHT] * slope
         for k in range(p):
             gtheta[k] += g * X[i, k]
         for t in range(n_blocks):
-            width, z = blocks[t, WIDTH], blocks[t, Z_START]
-            at = blocks[t, EFFECT_OFFSET] + index[i, t] * width
-            if z == NONE:
+            at = blocks[t, SCRATCH] + index[i, t] * blocks[t, WIDTH]
+            if blocks[t, Z_START] == NONE:
                 gb[at] += g
             else:
-                for k in range(width):
-                    gb[at + k] += g * Z[i, z + k]
-    return total, g_sigma
+                for k in range(blocks[t, WIDTH]):
+                    gb[at + k] += g * Z[i, blocks[t, Z_START] + k]
+    if header[SIGMA] != NONE:
+        gtheta[header[SIGMA]] += g_sigma / sigma
+    return total
 
 
 @compiled
-def fill_factor(x, grad, block, eta, theta, L, A):
-    """Fill L and A = diag(sd) L of one block; return the log density of its correlations."""
+def fill_factor(x: Any, grad: Any, block: Any, eta: float, theta: Any, L: Any, A: Any) -> float:
+    """Fill L and A = diag(sd) L of one block; return the log density of its correlations and add its gradient."""
     q, total = block[WIDTH], 0.0
     L[:, :] = 0.0
     if block[COR_START] == NONE:
@@ -104,17 +118,33 @@ def fill_factor(x, grad, block, eta, theta, L, A):
 
 
 @compiled
-def block_density(x, grad, block, gb, theta, gtheta, L, A):
-    """Return the log density of one block's effects and pass all gradients on to effects, SDs and correlations."""
+def take_off_means(theta: Any, header: Any, blocks: Any, shear: Any, b: Any) -> None:
+    """Subtract from the coefficients what the mean effect of every block adds to the linear predictor."""
+    for t in range(blocks.shape[0]):
+        q, J = blocks[t, WIDTH], blocks[t, LEVELS]
+        for k in range(q):
+            mean = 0.0
+            for j in range(J):
+                mean += b[blocks[t, SCRATCH] + j * q + k]
+            mean /= J
+            for m in range(header[COEFFICIENTS]):
+                theta[m] -= mean * shear[blocks[t, COLUMN] + k, m]
+
+
+@compiled
+def block_density(x: Any, grad: Any, block: Any, gb: Any, theta: Any, gtheta: Any, L: Any, A: Any) -> float:
+    """Return the log density of one block's effects and pass all gradients on to coordinates, SDs and correlations."""
     q, J = block[WIDTH], block[LEVELS]
-    start, offset = block[EFFECT_START], block[EFFECT_OFFSET]
+    start, scratch, total = block[EFFECT_START], block[SCRATCH], 0.0
     values, gradient = x[start : start + J * q].reshape((J, q)), grad[start : start + J * q].reshape((J, q))
-    likelihood_gradient = gb[offset : offset + J * q].reshape((J, q))
+    gw = gb[scratch : scratch + J * q].reshape((J, q))
+    reflect(gw)
     dA = np.zeros((q, q))
-    if block[CENTERED] == 1:
-        total = effects_density(values, A, likelihood_gradient, gradient, dA)
-    else:
-        total = offsets_density(values, A, likelihood_gradient, gradient, dA)
+    for j in range(J):
+        if block[CENTERED] == 1 and j > 0:
+            total += effect_density(values[j], A, gw[j], gradient[j], dA)
+        else:
+            total += offset_density(values[j], A, gw[j], gradient[j], dA)
     dL = np.zeros((q, q))
     for i in range(q):
         for k in range(i + 1):
@@ -127,18 +157,33 @@ def block_density(x, grad, block, gb, theta, gtheta, L, A):
 
 
 @compiled
+def mean_gradients(header: Any, blocks: Any, shear: Any, gtheta: Any, gb: Any) -> None:
+    """Add to the effects' gradients what reaches them through the coefficients (transpose of :func:`take_off_means`)."""
+    for t in range(blocks.shape[0]):
+        q, J = blocks[t, WIDTH], blocks[t, LEVELS]
+        for k in range(q):
+            total = 0.0
+            for m in range(header[COEFFICIENTS]):
+                total += shear[blocks[t, COLUMN] + k, m] * gtheta[m]
+            for j in range(J):
+                gb[blocks[t, SCRATCH] + j * q + k] -= total / J
+
+
+@compiled
 def log_density(
-    x: FloatArray,
-    grad: FloatArray,
-    header: IntArray,
-    kinds: IntArray,
-    numbers: FloatArray,
-    blocks: IntArray,
-    etas: FloatArray,
-    X: FloatArray,
-    data: FloatArray,
-    index: IntArray,
-    Z: FloatArray,
+    x: Any,
+    grad: Any,
+    header: Any,
+    kinds: Any,
+    numbers: Any,
+    prior_map: Any,
+    blocks: Any,
+    etas: Any,
+    shear: Any,
+    X: Any,
+    data: Any,
+    index: Any,
+    Z: Any,
 ) -> float:
     """Return the log density at x, up to one constant, and fill its gradient.
 
@@ -147,11 +192,15 @@ def log_density(
     x, grad
         (d,) point and gradient.
     header
-        (5,): family code, link code, number of coefficients, position of the intercept or -1, position of sigma or -1.
+        (4,): family code, link code, number of coefficients, position of sigma or -1.
     kinds, numbers
-        (s, 2) and (s, 7): transform and prior of every scalar.
+        (s, 2) and (s, 5): transform and prior of every scalar.
+    prior_map
+        (p, p): the priors of the coefficients refer to ``prior_map theta``.
     blocks, etas
-        (t, 8) and (t,): covariance blocks and their LKJ parameters.
+        (t, 9) and (t,): covariance blocks and their LKJ parameters.
+    shear
+        (sum of q, p): each effect column as a combination of the columns of X, zero where it is none.
     X
         (n, p) internal columns.
     data
@@ -159,12 +208,12 @@ def log_density(
     index
         (n, t) int32: level of each row in each block.
     Z
-        (n, sum of q) effect columns; blocks of plain intercepts have none.
+        (n, sum of q) effect columns of the blocks that are not plain intercepts.
     """
-    n_scalars, n_blocks = kinds.shape[0], blocks.shape[0]
-    theta, slope, gtheta = np.empty(n_scalars), np.empty(n_scalars), np.zeros(n_scalars)
+    n_blocks = blocks.shape[0]
+    theta, slope, gtheta = np.empty(kinds.shape[0]), np.empty(kinds.shape[0]), np.zeros(kinds.shape[0])
     grad[:] = 0.0
-    total = scalars(x, grad, kinds, numbers, header[3], theta, slope, gtheta)
+    total = transform_scalars(x, grad, kinds, numbers, theta, slope)
     widest, n_effects = 1, 0
     for t in range(n_blocks):
         widest = max(widest, blocks[t, WIDTH])
@@ -172,21 +221,17 @@ def log_density(
     L, A = np.empty((n_blocks, widest, widest)), np.empty((n_blocks, widest, widest))
     b, gb = np.empty(n_effects), np.zeros(n_effects)
     for t in range(n_blocks):
-        block = blocks[t]
-        q, J, start, offset = block[WIDTH], block[LEVELS], block[EFFECT_START], block[EFFECT_OFFSET]
-        total += fill_factor(x, grad, block, etas[t], theta, L[t, :q, :q], A[t, :q, :q])
-        if block[CENTERED] == 1:
-            b[offset : offset + J * q] = x[start : start + J * q]
-        else:
-            effects_from_offsets(x[start : start + J * q].reshape((J, q)), A[t, :q, :q], b[offset : offset + J * q].reshape((J, q)))
-    sigma = theta[header[4]] if header[4] != NONE else 1.0
-    value, g_sigma = likelihood(theta, header[2], sigma, header[:2], X, data, index, Z, blocks, b, gb, gtheta)
-    total += value
-    if header[4] != NONE:
-        gtheta[header[4]] += g_sigma / sigma
+        q, J, start, scratch = blocks[t, WIDTH], blocks[t, LEVELS], blocks[t, EFFECT_START], blocks[t, SCRATCH]
+        total += fill_factor(x, grad, blocks[t], etas[t], theta, L[t, :q, :q], A[t, :q, :q])
+        here = b[scratch : scratch + J * q].reshape((J, q))
+        coordinates_to_effects(x[start : start + J * q].reshape((J, q)), A[t, :q, :q], blocks[t, CENTERED] == 1, here)
+    take_off_means(theta, header, blocks, shear, b)
+    total += scalar_priors(kinds, numbers, prior_map, theta, gtheta)
+    total += likelihood(theta, header, X, data, index, Z, blocks, b, gb, gtheta)
+    mean_gradients(header, blocks, shear, gtheta, gb)
     for t in range(n_blocks):
         q = blocks[t, WIDTH]
         total += block_density(x, grad, blocks[t], gb, theta, gtheta, L[t, :q, :q], A[t, :q, :q])
-    for s in range(n_scalars):
+    for s in range(kinds.shape[0]):
         grad[s] += gtheta[s] * slope[s]
-    return total if math.isfinite(total) else -math.inf
+    return total

@@ -86,6 +86,6 @@ def transform(code: int, x: float, lower: float, upper: float) -> tuple[float, f
         small = math.exp(-abs(x))
         share = 1.0 / (1.0 + small) if x > 0 else small / (1.0 + small)
         width = upper - lower
-        slope = width * share * (1.0 - share)
+        slope = width * small / ((1.0 + small) * (1.0 + small))
         return lower + width * share, slope, -abs(x) - 2.0 * math.log1p(small) + math.log(width), 1.0 - 2.0 * share
     return x, 1.0, 0.0, 0.0

@@ -14,6 +14,7 @@ import xarray as xr
 from bayesglmm.errors import SamplingError
 from bayesglmm.fit.provenance import Settings
 from bayesglmm.sampler.start import Start
+from bayesglmm.types import FloatArray, IntArray
 
 STATISTICS = {
     "diverging": "diverging",
@@ -29,6 +30,32 @@ STATISTICS = {
 
 NO_BLAS = "PyTensor could not link to a BLAS installation"
 """PyTensor's C back end says so at the first compile; numba, which compiles here, brings its own."""
+
+
+FLAT = "flat"
+LOW_RANK_UP_TO = 50
+"""Largest number of parameters for which the low-rank mass matrix pays; at some 500 it is a hundred times slower than the diagonal."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlatDensity:
+    """A compiled density as a sampler takes it.
+
+    Attributes
+    ----------
+    density, expand
+        Objects with an ``address``: the log density with its gradient, and the copy of the flat vector.
+    record
+        uint64 array that both get; whoever holds this must hold the arrays that it points to.
+    start, spread
+        Shape (d,): where chains start, and the SD of their scatter.
+    """
+
+    density: Any
+    expand: Any
+    record: IntArray
+    start: FloatArray
+    spread: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +93,59 @@ def sample(model: Any, start: Start, settings: Settings, *, keep: Sequence[str],
         warnings.filterwarnings("ignore", message=NO_BLAS)
         compiled = nutpie.compile_pymc_model(model, initial_points=dict(start.values), jitter_rvs=set(), var_names=list(keep))
     compiled = replace(compiled, initial_point_func=_scatter(compiled.initial_point_func, _spread_vector(model, start)))
+    raw = _run(compiled, settings, adaptation="diag", progress=progress)
+    return RawDraws(raw.posterior[list(keep)], raw.sample_stats)
+
+
+def sample_flat(density: FlatDensity, settings: Settings, *, progress: bool) -> RawDraws:
+    """Draw from a compiled density of a flat vector; nothing is compiled here.
+
+    Parameters
+    ----------
+    density
+        Function pointers, their record, and where the chains start.
+    settings
+        Draws, warm-up, chains, seed, target acceptance, tree depth, cores.
+    progress
+        Whether nutpie shows its bar.
+
+    Returns
+    -------
+    RawDraws
+        ``posterior`` holds one variable ``FLAT`` with dims (chain, draw, parameter).
+
+    Raises
+    ------
+    SamplingError
+        As for :func:`sample`.
+    """
+    from nutpie.compile_pymc import CompiledPyMCModel
+
+    d = len(density.start)
+    compiled = CompiledPyMCModel(
+        compiled_logp_func=density.density,
+        compiled_expand_func=density.expand,
+        initial_point_func=_scatter(lambda _: density.start, density.spread),
+        shared_data={},
+        shared_var_keys={},
+        user_data=density.record,
+        n_expanded=d,
+        shape_info=([FLAT], [slice(0, d)], [(d,)]),
+        logp_func=None,
+        expand_func=None,
+        _n_dim=d,
+        _shapes={FLAT: (d,)},
+        _coords={"parameter": np.arange(d)},
+        dims={FLAT: ("parameter",)},
+        reparameterized_names=[],
+    )
+    adaptation = "low_rank" if d <= LOW_RANK_UP_TO else "diag"
+    return _run(compiled, settings, adaptation=adaptation, progress=progress)
+
+
+def _run(compiled: Any, settings: Settings, *, adaptation: str, progress: bool) -> RawDraws:
+    import nutpie
+
     try:
         background = nutpie.sample(
             compiled,
@@ -76,6 +156,7 @@ def sample(model: Any, start: Start, settings: Settings, *, keep: Sequence[str],
             seed=settings.seed,
             target_accept=settings.target_accept,
             maxdepth=settings.max_treedepth,
+            adaptation=adaptation,
             save_warmup=False,
             progress_bar=progress,
             blocking=False,
@@ -84,7 +165,7 @@ def sample(model: Any, start: Start, settings: Settings, *, keep: Sequence[str],
     except (RuntimeError, ValueError) as error:
         fix = "check the priors and the response for impossible values; bg.pymc_model(spec, data).debug() shows which part is not finite"
         raise SamplingError(f"the sampler stopped: {error}", fix=fix) from error
-    return trim(RawDraws(tree["posterior"].to_dataset()[list(keep)], _rename(tree["sample_stats"].to_dataset())))
+    return trim(RawDraws(tree["posterior"].to_dataset(), _rename(tree["sample_stats"].to_dataset())))
 
 
 def trim(raw: RawDraws) -> RawDraws:

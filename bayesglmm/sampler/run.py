@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from bayesglmm import naming
+from bayesglmm.approx.sketch import Sketch
 from bayesglmm.design.design import Design
 from bayesglmm.errors import ArgumentError, NotBuiltError
 from bayesglmm.families.base import Family
@@ -15,27 +16,40 @@ from bayesglmm.fit.provenance import Settings
 from bayesglmm.fit.quality import Quality, RunStatistics, judge
 from bayesglmm.types import Engine, Parameterization
 
-KERNEL_REASON = "the compiled kernel covers no model in this version, so the PyMC form was sampled"
-PYMC_REASON = "asked for"
+CENTERED_FROM = 3.0
+FEW_LEVELS = 10
+"""``auto`` centers a block of J groups in the kernel from an information ratio of ``CENTERED_FROM * (1 + FEW_LEVELS / J)``: with few
+groups the SD may be small even when the groups in the data differ, and a centered block then is a funnel."""
 
 
-def choose_engine(engine: Engine) -> tuple[str, str]:
-    """Engine and reason.
+def choose_engine(engine: Engine, family: Family, link: str) -> tuple[str, str]:
+    """Return the engine and the reason for it.
 
     Raises
     ------
     NotBuiltError
-        If the kernel is asked for by name.
+        If the kernel is asked for and cannot do what the model needs; names the part.
     """
+    from bayesglmm.kernel.layout import unsupported
+
+    if engine == "pymc":
+        return "pymc", "asked for"
+    lacking = unsupported(family, link)
+    if lacking is None:
+        return "kernel", "asked for" if engine == "kernel" else "every part of the model is in the compiled kernel"
     if engine == "kernel":
-        raise NotBuiltError(
-            "the compiled kernel is not part of this version", where="engine='kernel'", fix="use engine='auto' or engine='pymc'"
-        )
-    return "pymc", PYMC_REASON if engine == "pymc" else KERNEL_REASON
+        raise NotBuiltError("the compiled kernel lacks a part of this model", where=lacking, fix="use engine='auto' or engine='pymc'")
+    return "pymc", f"the compiled kernel lacks {lacking}"
 
 
-def choose_parameterization(design: Design, asked: Parameterization | Mapping[str, Parameterization]) -> dict[str, Parameterization]:
-    """Return ``centered`` or ``noncentered`` for every covariance block; ``auto`` is non-centered, which no funnel hurts.
+def choose_parameterization(
+    design: Design, asked: Parameterization | Mapping[str, Parameterization], sketch: Sketch | None = None
+) -> dict[str, Parameterization]:
+    """Return ``centered`` or ``noncentered`` for every covariance block.
+
+    With a sketch, ``auto`` centers a block when for each of its effects the data tell several times (``CENTERED_FROM``) as much about a
+    typical group as the group's prior does (Papaspiliopoulos, Roberts & Skold 2007, *Statistical Science* 22, 59-73). Without one it is
+    non-centered, the form that no funnel hurts.
 
     Raises
     ------
@@ -48,8 +62,13 @@ def choose_parameterization(design: Design, asked: Parameterization | Mapping[st
     unknown = [name for name in asked if name not in blocks]
     if unknown:
         listed = ", ".join(blocks) or "none"
-        raise ArgumentError("parameterization names a grouping factor that is not in the model", where=", ".join(unknown), fix=f"use {listed}")
-    return {block: "centered" if asked.get(block, "auto") == "centered" else "noncentered" for block in blocks}
+        raise ArgumentError(
+            "parameterization names a grouping factor that is not in the model", where=", ".join(unknown), fix=f"use {listed}"
+        )
+    needed = [CENTERED_FROM * (1.0 + FEW_LEVELS / len(g.levels)) for g in design.groups]
+    informed = [sketch is not None and bool(np.all(sketch.moments[t].information >= needed[t])) for t in range(len(blocks))]
+    automatic: dict[str, Parameterization] = {b: "centered" if yes else "noncentered" for b, yes in zip(blocks, informed, strict=True)}
+    return {b: automatic[b] if asked.get(b, "auto") == "auto" else asked[b] for b in blocks}
 
 
 def judge_run(posterior: xr.Dataset, stats: xr.Dataset, design: Design, family: Family, settings: Settings) -> Quality:

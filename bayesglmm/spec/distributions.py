@@ -58,7 +58,15 @@ class Prior:
 
 @dataclass(frozen=True, slots=True)
 class Normal(Prior):
-    """Normal distribution with mean ``mu`` and standard deviation ``sigma``."""
+    """Normal distribution.
+
+    Parameters
+    ----------
+    mu
+        Mean.
+    sigma
+        Standard deviation, positive.
+    """
 
     mu: float = 0
     sigma: float = 1
@@ -69,7 +77,17 @@ class Normal(Prior):
 
 @dataclass(frozen=True, slots=True)
 class StudentT(Prior):
-    """Student's t with ``nu`` degrees of freedom, location ``mu`` and scale ``sigma``."""
+    """Student's t distribution.
+
+    Parameters
+    ----------
+    nu
+        Degrees of freedom, positive.
+    mu
+        Location.
+    sigma
+        Scale, positive; not the standard deviation.
+    """
 
     nu: float
     mu: float = 0
@@ -81,7 +99,15 @@ class StudentT(Prior):
 
 @dataclass(frozen=True, slots=True)
 class Cauchy(Prior):
-    """Cauchy distribution with location ``mu`` and scale ``sigma``."""
+    """Cauchy distribution.
+
+    Parameters
+    ----------
+    mu
+        Location.
+    sigma
+        Scale, positive.
+    """
 
     mu: float = 0
     sigma: float = 1
@@ -92,7 +118,15 @@ class Cauchy(Prior):
 
 @dataclass(frozen=True, slots=True)
 class Laplace(Prior):
-    """Laplace distribution with location ``mu`` and scale ``b``."""
+    """Laplace distribution.
+
+    Parameters
+    ----------
+    mu
+        Location.
+    b
+        Scale, positive; the standard deviation is ``sqrt(2) b``.
+    """
 
     mu: float = 0
     b: float = 1
@@ -103,7 +137,13 @@ class Laplace(Prior):
 
 @dataclass(frozen=True, slots=True)
 class HalfNormal(Prior):
-    """Normal with mean 0 and scale ``sigma``, folded to the positive half-line."""
+    """Normal distribution with mean 0, folded to the positive half-line.
+
+    Parameters
+    ----------
+    sigma
+        Standard deviation before folding, positive.
+    """
 
     sigma: float = 1
     name: ClassVar[str] = "half_normal"
@@ -113,7 +153,15 @@ class HalfNormal(Prior):
 
 @dataclass(frozen=True, slots=True)
 class HalfStudentT(Prior):
-    """Student's t with location 0, folded to the positive half-line."""
+    """Student's t with location 0, folded to the positive half-line.
+
+    Parameters
+    ----------
+    nu
+        Degrees of freedom, positive.
+    sigma
+        Scale before folding, positive.
+    """
 
     nu: float
     sigma: float = 1
@@ -124,7 +172,13 @@ class HalfStudentT(Prior):
 
 @dataclass(frozen=True, slots=True)
 class HalfCauchy(Prior):
-    """Cauchy with location 0, folded to the positive half-line."""
+    """Cauchy distribution with location 0, folded to the positive half-line.
+
+    Parameters
+    ----------
+    sigma
+        Scale before folding, positive.
+    """
 
     sigma: float = 1
     name: ClassVar[str] = "half_cauchy"
@@ -134,7 +188,13 @@ class HalfCauchy(Prior):
 
 @dataclass(frozen=True, slots=True)
 class Exponential(Prior):
-    """Exponential distribution with mean ``1 / rate``."""
+    """Exponential distribution.
+
+    Parameters
+    ----------
+    rate
+        One over the mean, positive.
+    """
 
     rate: float
     name: ClassVar[str] = "exponential"
@@ -144,7 +204,15 @@ class Exponential(Prior):
 
 @dataclass(frozen=True, slots=True)
 class Gamma(Prior):
-    """Gamma distribution with shape ``alpha`` and rate ``beta``."""
+    """Gamma distribution with mean ``alpha / beta``.
+
+    Parameters
+    ----------
+    alpha
+        Shape, positive.
+    beta
+        Rate, positive.
+    """
 
     alpha: float
     beta: float
@@ -155,7 +223,15 @@ class Gamma(Prior):
 
 @dataclass(frozen=True, slots=True)
 class InverseGamma(Prior):
-    """Inverse-gamma distribution with shape ``alpha`` and scale ``beta``."""
+    """Inverse-gamma distribution: one over a gamma variable with shape ``alpha`` and rate ``beta``.
+
+    Parameters
+    ----------
+    alpha
+        Shape, positive.
+    beta
+        Scale, positive.
+    """
 
     alpha: float
     beta: float
@@ -166,7 +242,13 @@ class InverseGamma(Prior):
 
 @dataclass(frozen=True, slots=True)
 class Uniform(Prior):
-    """Uniform distribution between ``lower`` and ``upper``."""
+    """Uniform distribution on an interval.
+
+    Parameters
+    ----------
+    lower, upper
+        Ends, in this order.
+    """
 
     lower: float
     upper: float
@@ -181,6 +263,11 @@ class Uniform(Prior):
 @dataclass(frozen=True, slots=True)
 class LKJ(Prior):
     r"""Correlation matrices with density proportional to :math:`\det(R)^{\eta - 1}`.
+
+    Parameters
+    ----------
+    eta
+        Positive; 1 is uniform over correlation matrices, larger values pull correlations towards zero.
 
     References
     ----------

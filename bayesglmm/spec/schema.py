@@ -88,6 +88,11 @@ def load_spec(path: str | PathLike[str], *, functions: Collection[str] = frozens
     functions
         Names of the user's own functions that its formula may call.
 
+    Returns
+    -------
+    ModelFile
+        The spec, with its name, data set, sampler settings and references.
+
     Raises
     ------
     SpecError

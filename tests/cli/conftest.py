@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from bayesglmm.cli.main import main
 from bayesglmm.fit.draws import CHAIN, DRAW
 from bayesglmm.io.fits import save
-from bayesglmm.sampler import nutpie
+from bayesglmm.sampler import kernel, nutpie
 from bayesglmm.sampler.nutpie import RawDraws
 from tests.fits import Noise, sampler_statistics
 from tests.io.hand import hand_made_fit
@@ -51,29 +51,15 @@ def sampler(monkeypatch):
     """In place of nutpie: draws of the right shapes at once; ``calls`` are the settings it was given, ``wrong`` makes chains disagree."""
     state = SimpleNamespace(calls=[], wrong=False, fewer=0, progress=[])
 
-    def sample(model, start, settings, *, keep, progress):
+    def sample_flat(density, settings, *, progress):
         state.calls.append(settings)
         state.progress.append(progress)
         rng, size = np.random.default_rng(settings.seed), (settings.chains, settings.draws - state.fewer)
-        variables = {name: _made_up(name, model, size, rng, state.wrong) for name in keep}
-        dims = {d for d, _ in variables.values() for d in d} - {CHAIN, DRAW}
-        coords = {d: np.array(model.coords[d], dtype=object) for d in dims}
-        chain_draw = {"chain": np.arange(size[0]), "draw": np.arange(size[1])}
-        return RawDraws(xr.Dataset(variables, coords={**coords, **chain_draw}), sampler_statistics(Noise(rng, size, 1.0)))
+        apart = np.arange(size[0])[:, None, None] if state.wrong else 0.0
+        flat = density.start + 0.3 * rng.standard_normal((*size, len(density.start))) + apart
+        sample = {CHAIN: np.arange(size[0]), DRAW: np.arange(size[1])}
+        posterior = xr.Dataset({nutpie.FLAT: ((CHAIN, DRAW, "parameter"), flat)}, coords=sample)
+        return RawDraws(posterior, sampler_statistics(Noise(rng, size, 1.0)))
 
-    monkeypatch.setattr(nutpie, "sample", sample)
+    monkeypatch.setattr(kernel, "sample_flat", sample_flat)
     return state
-
-
-def _made_up(name, model, size, rng, wrong):
-    dims = tuple(model.named_vars_to_dims.get(name) or ())
-    shape = (*size, *(len(model.coords[d]) for d in dims))
-    values = 0.3 * rng.standard_normal(shape)
-    if wrong:
-        values = values + np.arange(size[0]).reshape(-1, *[1] * (len(shape) - 1))
-    if name.endswith("sigma"):
-        values = np.exp(values)
-    if name.endswith("_corr"):
-        equal = 0.2 * np.tanh(values[..., :1, :1])
-        values = equal + (1.0 - equal) * np.eye(shape[-1])
-    return (CHAIN, DRAW, *dims), values

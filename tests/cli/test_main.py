@@ -69,6 +69,13 @@ def test_every_command_has_a_help_and_json(name, run):
     assert command.name == name
 
 
+@pytest.mark.parametrize("name", ["fit", "means"])
+def test_examples_in_the_help_stay_on_their_lines(name, run):
+    text = run(name, "--help").stdout
+    assert f"\n  bayesglmm {name} " in text
+    assert "\\b" not in text
+
+
 def test_every_file_is_a_command_that_the_help_lists():
     helpers = {"__init__", "main", "options", "output", "terminal"}
     files = {p.stem for p in (ROOT / "bayesglmm" / "cli").glob("*.py")} - helpers

@@ -6,73 +6,15 @@ Compared are differences between two random points, so that additive constants d
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pymc as pm
 import pytest
 from scipy import stats
 
 import bayesglmm as bg
 from bayesglmm import naming
-from bayesglmm.design.prepare import prepare
 from bayesglmm.model.build import build_model
-from bayesglmm.spec.model_spec import make_spec
+from tests.cases import CASES, RNG, TABLE, ready_for
 from tests.tolerances import TWO_FORMS
-
-RNG = np.random.default_rng(5)
-N = 60
-TABLE = pd.DataFrame(
-    {
-        "x": RNG.normal(size=N),
-        "f": RNG.choice(list("abc"), N),
-        "g": np.repeat([f"g{i}" for i in range(6)], 10),
-        "h": RNG.choice([f"h{i}" for i in range(4)], N),
-        "size": RNG.integers(3, 9, N),
-        "w": RNG.uniform(0.5, 2.0, N),
-        "s": RNG.uniform(0.5, 2.0, N),
-        "real": RNG.normal(size=N),
-        "binary": RNG.integers(0, 2, N),
-        "count": RNG.poisson(2.0, N),
-    }
-).assign(k=lambda d: np.minimum(d["size"], d["count"]))
-
-CASES = {
-    "gaussian": ("real ~ x + f + (1 | g)", "gaussian", "identity", {}),
-    "gaussian log": ("count ~ x + (1 | g)", "gaussian", "log", {}),
-    "known errors": ("real | se(s) ~ x + (1 | g)", "gaussian", "identity", {}),
-    "weights": ("real | weights(w) ~ x + (1 | g)", "gaussian", "identity", {}),
-    "correlated": ("real ~ x + (1 + x + f | g)", "gaussian", "identity", {}),
-    "independent": ("real ~ x + (1 + x + f || g)", "gaussian", "identity", {}),
-    "crossed, two terms of one factor": ("real ~ x + (1 | g) + (0 + x | g) + (1 | h)", "gaussian", "identity", {}),
-    "nested": ("real ~ x + (1 | h/g)", "gaussian", "identity", {}),
-    "no random effects": ("real ~ x * f", "gaussian", "identity", {}),
-    "no intercept": ("real ~ 0 + f + x + (1 | g)", "gaussian", "identity", {}),
-    "logit": ("binary ~ x + f + (1 + x | g)", "bernoulli", "logit", {}),
-    "probit": ("binary ~ x + (1 | g)", "bernoulli", "probit", {}),
-    "cloglog": ("binary ~ x + (1 | g)", "bernoulli", "cloglog", {}),
-    "cauchit": ("binary ~ x + (1 | g)", "bernoulli", "cauchit", {}),
-    "binomial logit": ("k | trials(size) ~ x + (1 | g)", "binomial", "logit", {}),
-    "binomial loglog": ("k | trials(size) ~ x + (1 | g)", "binomial", "loglog", {}),
-    "poisson offset": ("count ~ x + offset(log(size)) + (1 | g)", "poisson", "log", {}),
-    "priors": (
-        "real ~ x + (1 + x | g)",
-        "gaussian",
-        "identity",
-        {
-            "intercept": bg.Cauchy(0, 2),
-            "b": bg.Laplace(0, 1.5),
-            "sd": bg.Gamma(2, 1),
-            "sd[g, x]": bg.HalfCauchy(1),
-            "cor": bg.LKJ(3.5),
-            "sigma": bg.InverseGamma(3, 2),
-        },
-    ),
-    "more priors": (
-        "real ~ x + (1 + x | g)",
-        "gaussian",
-        "identity",
-        {"intercept": bg.Uniform(-20, 20), "b": bg.StudentT(4, 0, 2), "sd": bg.HalfNormal(2), "sd[g, x]": bg.HalfStudentT(4, 1)},
-    ),
-}
 
 SCIPY = {
     "Normal": lambda p: stats.norm(p.mu, p.sigma),
@@ -91,10 +33,6 @@ SCIPY = {
 
 def log_prior(values, priors):
     return sum(SCIPY[type(p).__name__](p).logpdf(v) for v, p in zip(np.atleast_1d(values).ravel(), priors, strict=True))
-
-
-def ready_for(formula, family, link, priors, *, center=True):
-    return prepare(make_spec(formula, family=family, link=link, priors=priors, center=center), TABLE)
 
 
 def models(ready):
@@ -221,7 +159,7 @@ def test_prior_draws_of_a_stable_binomial_stay_within_the_trials():
     _, model = next(models(ready))
     with model:
         drawn = pm.sample_prior_predictive(20, random_seed=3, compile_kwargs={"mode": "FAST_COMPILE"})
-    y = drawn["prior_predictive"]["y"].to_numpy()
+    y = drawn["prior_predictive"]["k"].to_numpy()
     assert y.min() >= 0
     assert np.all(y <= TABLE["size"].to_numpy())
     assert len(np.unique(y)) > 2
