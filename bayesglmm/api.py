@@ -16,13 +16,13 @@ from bayesglmm.fit.provenance import Provenance, Settings, hash_frame, package_v
 from bayesglmm.post.prior_summary import prior_table
 from bayesglmm.post.result import Result
 from bayesglmm.sampler.nutpie import RawDraws
-from bayesglmm.sampler.run import choose_engine, choose_parameterization, judge_run
+from bayesglmm.sampler.run import choose_engine, choose_integration, choose_parameterization, judge_run
 from bayesglmm.sampler.settings import make_settings, one_seed
 from bayesglmm.sampler.start import find_start
 from bayesglmm.spec.model_spec import ModelSpec, make_spec
 from bayesglmm.spec.priors import Prior
 from bayesglmm.spec.schema import ModelFile
-from bayesglmm.types import Engine, Missing, Parameterization, check_choice
+from bayesglmm.types import Engine, Integrate, Missing, Parameterization, check_choice
 
 
 def glmm(
@@ -44,7 +44,7 @@ def glmm(
     max_treedepth: int | None = None,
     engine: Engine = "auto",
     parameterization: Parameterization | Mapping[str, Parameterization] = "auto",
-    integrate: str = "auto",
+    integrate: Integrate = "auto",
     center: bool = True,
     missing: Missing = "error",
     contrasts: Mapping[str, str] | None = None,
@@ -84,11 +84,13 @@ def glmm(
     target_accept, max_treedepth
         NUTS settings. Default 0.8 and 10.
     engine
-        ``auto`` or ``pymc``; the fit says which ran and why.
+        ``auto``, ``kernel`` (compiled once for all models) or ``pymc``; ``auto`` takes the kernel when it has every part of the model. The
+        fit says which ran and why.
     parameterization
-        ``auto``, ``centered`` or ``noncentered``, for all grouping factors or by name.
+        ``auto``, ``centered`` or ``noncentered``, for all grouping factors or by name; the fit says what was chosen.
     integrate
-        ``auto``: random effects are sampled in this version.
+        ``auto`` integrates random intercepts out before sampling where that pays, ``all`` wherever it is possible, ``none`` never. The
+        posterior is the same; the fit says what was done.
     center
         Whether the intercept's prior refers to the columns at their means (default) or at zero. The intercept reported is always the one
         at zero.
@@ -139,7 +141,7 @@ def glmm(
         weights=weights,
         offset=offset,
     )
-    _refuse_later_parts(residual=residual, store=store, integrate=integrate)
+    _refuse_later_parts(residual=residual, store=store)
     return fit_spec(
         spec,
         data,
@@ -152,6 +154,7 @@ def glmm(
         max_treedepth=max_treedepth,
         engine=engine,
         parameterization=parameterization,
+        integrate=integrate,
         missing=missing,
         progress=progress,
         functions=functions,
@@ -172,6 +175,7 @@ def fit_spec(
     max_treedepth: int | None = None,
     engine: Engine = "auto",
     parameterization: Parameterization | Mapping[str, Parameterization] = "auto",
+    integrate: Integrate = "auto",
     missing: Missing | None = None,
     progress: bool | None = None,
     functions: Functions | None = None,
@@ -185,8 +189,10 @@ def fit_spec(
         A :class:`ModelSpec`, or a :class:`ModelFile` whose data set and sampler settings are used where nothing else is given.
     data
         A table; None takes the data set that the model file names.
-    draws, tune, chains, seed, cores, target_accept, max_treedepth, engine, parameterization, missing, progress, functions, random_seed
+    draws, tune, chains, seed, cores, target_accept, max_treedepth, engine, parameterization, integrate, missing, progress
         As for :func:`glmm`; what is not given comes from the model file, then from the defaults.
+    functions, random_seed
+        As for :func:`glmm`.
 
     Returns
     -------
@@ -207,8 +213,15 @@ def fit_spec(
     sketch = make_sketch(ready.design, ready.family, ready.link)
     asked_form = _checked_parameterization(parameterization)
     chosen = choose_parameterization(ready.design, asked_form, sketch if engine_name == "kernel" else None)
-    sampler = draw_kernel if engine_name == "kernel" else draw_pymc
-    raw = sampler(ready, sketch, chosen, settings, progress=_shows_progress(progress))
+    integrated = choose_integration(ready, sketch, check_choice("integrate", integrate, Integrate), engine_name, asked_form)
+    if integrated is not None:
+        raw, chosen = draw_integrated(integrated, ready, sketch, settings, progress=_shows_progress(progress)), {}
+        reason = (
+            f"{reason}; random intercepts integrated out ({integrated.n_patterns} distinct groups over {integrated.n_rows} distinct rows)"
+        )
+    else:
+        sampler = draw_kernel if engine_name == "kernel" else draw_pymc
+        raw = sampler(ready, sketch, chosen, settings, progress=_shows_progress(progress))
     provenance = Provenance(
         engine=engine_name,
         engine_reason=reason,
@@ -227,15 +240,21 @@ def fit_spec(
 def draw_kernel(
     ready: Prepared, sketch: Sketch, parameterization: Mapping[str, Parameterization], settings: Settings, *, progress: bool
 ) -> RawDraws:
-    """Sample the compiled kernel; imports numba and nutpie, not PyMC."""
+    """Sample the compiled kernel, all random effects among its parameters; imports numba and nutpie, not PyMC."""
     from bayesglmm.kernel.program import make_program
     from bayesglmm.sampler.kernel import sample_program
 
-    link = ready.link.name
     program = make_program(
-        ready.design, ready.priors, family=ready.family, link=link, center=ready.spec.center, parameterization=parameterization
+        ready.design, ready.priors, family=ready.family, link=ready.link.name, center=ready.spec.center, parameterization=parameterization
     )
     return sample_program(program, ready.design, sketch, settings, progress=progress)
+
+
+def draw_integrated(program: Any, ready: Prepared, sketch: Sketch, settings: Settings, *, progress: bool) -> RawDraws:
+    """Sample coefficients and SD, then draw the random intercepts; imports numba and nutpie, not PyMC."""
+    from bayesglmm.sampler.kernel import sample_integrated
+
+    return sample_integrated(program, ready.design, sketch, settings, progress=progress)
 
 
 def draw_pymc(
@@ -342,17 +361,12 @@ def prior_summary(
     return prior_table(ready.spec, ready.design, ready.priors)
 
 
-def _refuse_later_parts(*, residual: object, store: object, integrate: str) -> None:
+def _refuse_later_parts(*, residual: object, store: object) -> None:
     if residual is not None:
         raise NotBuiltError("residual correlation is not part of this version", where="residual=", fix="leave it out")
     if store is not None:
         raise NotBuiltError(
             "a crash-safe store is not part of this version", where="store=", fix="leave it out and save the fit with bg.save"
-        )
-    if integrate != "auto":
-        fix = "use integrate='auto'; random effects are sampled"
-        raise NotBuiltError(
-            "integrating random effects out before sampling is not part of this version", where=f"integrate={integrate!r}", fix=fix
         )
 
 

@@ -1,15 +1,17 @@
 """Array aliases and the option strings of the public interface, each defined once.
 
-Option strings are converted at the door: :func:`check_choice` refuses an unknown one and names the nearest.
+Option strings are converted at the door: :func:`check_choice` refuses an unknown one and names the nearest. The array aliases
+are for type checkers: nothing evaluates them, so that formulas, model files and the command line's help do without NumPy.
 """
 
 from difflib import get_close_matches
-from typing import Literal, get_args
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Literal, get_args
 
 from bayesglmm.errors import ArgumentError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 type FloatArray = NDArray[np.float64]
 type IntArray = NDArray[np.int64]
@@ -22,6 +24,7 @@ type UnseenLevels = Literal["error", "population", "observed"]
 type Engine = Literal["auto", "kernel", "pymc"]
 type Parameterization = Literal["auto", "centered", "noncentered"]
 type CovarianceKind = Literal["us", "diag", "cs", "ar1"]
+type Integrate = Literal["auto", "none", "all"]
 type Missing = Literal["error", "drop"]
 type Verdict = Literal["ok", "attention", "do not use", "not run"]
 

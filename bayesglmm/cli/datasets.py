@@ -4,7 +4,7 @@ import dataclasses
 
 import click
 
-from bayesglmm import datasets
+import bayesglmm as bg
 from bayesglmm.cli.options import as_json
 from bayesglmm.cli.terminal import show, show_json
 
@@ -15,13 +15,13 @@ from bayesglmm.cli.terminal import show, show_json
 def command(name: str | None, as_json: bool) -> None:
     """List the data sets, or show the card of one: columns, source, licence."""
     if name is not None:
-        card = datasets.card(name)
+        card = bg.datasets.card(name)
         if as_json:
             show_json({"command": "datasets", "card": dataclasses.asdict(card)})
         else:
             show(str(card))
         return
-    rows = datasets.list().to_dict(orient="records")
+    rows = bg.datasets.list().to_dict(orient="records")
     if as_json:
         show_json({"command": "datasets", "datasets": rows})
         return

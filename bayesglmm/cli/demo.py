@@ -1,24 +1,24 @@
 """``bayesglmm demo``: the main job on bundled data, from a formula to what it means for one patient and for the population."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bayesglmm.api import fit_spec
+import bayesglmm as bg
 from bayesglmm.cli.options import as_json, sampling_options
 from bayesglmm.cli.output import NOT_TO_BE_USED, fit_document, fit_text, quality_document, show_progress, verdict_text
 from bayesglmm.cli.terminal import show, show_json
 from bayesglmm.errors import ArgumentError
-from bayesglmm.fit.fit import Fit
-from bayesglmm.io.fits import check_target, save
+from bayesglmm.io.atomic import check_target
 from bayesglmm.io.library import model_path
-from bayesglmm.post.heterogeneity import heterogeneity
-from bayesglmm.post.marginal import marginal_coefficients
-from bayesglmm.post.means import means
-from bayesglmm.post.result import Result
-from bayesglmm.post.summary import summary
 from bayesglmm.spec.schema import load_spec
+
+if TYPE_CHECKING:
+    from bayesglmm.fit.fit import Fit
+    from bayesglmm.post.result import Result
 
 MODEL = "pbc_high_chol"
 GRID: dict[str, Any] = {"year": [0, 5, 10], "drug": "all"}
@@ -39,8 +39,8 @@ def command(ctx: click.Context, /, out: str, force: bool, as_json: bool, **sampl
     if not as_json:
         show(f"{model.title}: {' '.join(model.description.split())}\nSampling {model.spec.formula} ...")
     sampling["seed"] = SEED if sampling["seed"] is None else sampling["seed"]
-    fit = fit_spec(model, progress=show_progress(as_json=as_json), **sampling)
-    save(fit, target, force=force)
+    fit = bg.fit_spec(model, progress=show_progress(as_json=as_json), **sampling)
+    bg.save(fit, target, force=force)
     results = _results(fit)
     if as_json:
         document = {"command": "demo", "fit": fit_document(fit), "checks": quality_document(fit.quality), "file": str(target)}
@@ -53,11 +53,11 @@ def command(ctx: click.Context, /, out: str, force: bool, as_json: bool, **sampl
 
 def _results(fit: Fit) -> dict[str, Result]:
     return {
-        "summary": summary(fit),
-        "marginal": marginal_coefficients(fit),
-        "average_subject": means(fit, GRID, target="average_subject"),
-        "population": means(fit, GRID, target="population"),
-        "heterogeneity": heterogeneity(fit, GRID),
+        "summary": bg.summary(fit),
+        "marginal": bg.marginal_coefficients(fit),
+        "average_subject": bg.means(fit, GRID, target="average_subject"),
+        "population": bg.means(fit, GRID, target="population"),
+        "heterogeneity": bg.heterogeneity(fit, GRID),
     }
 
 

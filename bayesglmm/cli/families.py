@@ -1,19 +1,24 @@
 """``bayesglmm families``."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bayesglmm.cli.options import as_json
 from bayesglmm.cli.terminal import show, show_json
-from bayesglmm.families.base import Family
-from bayesglmm.families.registry import FAMILIES
+
+if TYPE_CHECKING:
+    from bayesglmm.families.base import Family
 
 
 @click.command("families")
 @as_json
 def command(as_json: bool) -> None:
     """List the response families, their links (the default first) and their parameters besides the mean."""
+    from bayesglmm.families.registry import FAMILIES
+
     rows = [_row(family) for family in FAMILIES.values()]
     if as_json:
         show_json({"command": "families", "families": rows})

@@ -1,24 +1,25 @@
 """``bayesglmm fit MODEL.toml``, or ``--formula F --data FILE --family NAME``."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bayesglmm.api import fit_spec
+import bayesglmm as bg
 from bayesglmm.cli.options import MISSING, as_json, parse_priors, sampling_options
 from bayesglmm.cli.output import NOT_TO_BE_USED, fit_document, fit_text, quality_document, show_progress, verdict_text
 from bayesglmm.cli.terminal import show, show_json
-from bayesglmm.design.prepare import family_and_link
-from bayesglmm.fit.fit import Fit
-from bayesglmm.io.fits import check_target, save
+from bayesglmm.io.atomic import check_target
 from bayesglmm.io.library import SUFFIX, model_path
-from bayesglmm.io.tables import read_data
-from bayesglmm.post.summary import summary
 from bayesglmm.spec.model_spec import ModelSpec, make_spec
 from bayesglmm.spec.schema import ModelFile, load_spec
 from bayesglmm.types import Missing
+
+if TYPE_CHECKING:
+    from bayesglmm.fit.fit import Fit
 
 
 @click.command("fit")
@@ -50,12 +51,14 @@ def command(  # noqa: PLR0913 (a command's options are its arguments)
     spec = _model_file(model, formula, family, link, prior) if model else _spec(formula, family, link, prior)
     if not model and data is None:
         raise click.UsageError("--formula needs --data, the table to fit it to.")
+    from bayesglmm.io.tables import read_data
+
     target = check_target(out, force=force)
     table = None if data is None else read_data(data)
-    fit = fit_spec(spec, table, missing=missing, progress=show_progress(as_json=as_json), **sampling)
+    fit = bg.fit_spec(spec, table, missing=missing, progress=show_progress(as_json=as_json), **sampling)
     written: Path | None = None
     try:
-        written = save(fit, target, force=force)
+        written = bg.save(fit, target, force=force)
     finally:
         _show(fit, written, as_json=as_json)
     if fit.quality.verdict == "do not use":
@@ -73,13 +76,15 @@ def _model_file(model: str, formula: str | None, family: str | None, link: str |
 def _spec(formula: str | None, family: str | None, link: str | None, prior: tuple[str, ...]) -> ModelSpec:
     if formula is None or family is None:
         raise click.UsageError("give a MODEL, or --formula with --data and --family.")
+    from bayesglmm.design.prepare import family_and_link
+
     chosen = family_and_link(family, link)
     return make_spec(formula, family=chosen[0].name, link=chosen[1].name, priors=parse_priors(prior))
 
 
 def _show(fit: Fit, written: Path | None, *, as_json: bool) -> None:
     """Print the fit, also when it could not be written: nothing that was sampled is lost unseen."""
-    result = summary(fit)
+    result = bg.summary(fit)
     if as_json:
         document = {"command": "fit", "fit": fit_document(fit), "checks": quality_document(fit.quality), "result": result.to_dict()}
         show_json({**document, "file": None if written is None else str(written)})

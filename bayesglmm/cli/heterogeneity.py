@@ -2,10 +2,9 @@
 
 import click
 
+import bayesglmm as bg
 from bayesglmm.cli.options import as_json, at_option, ci_kind, ci_prob, fit_file, parse_at
 from bayesglmm.cli.output import show_result
-from bayesglmm.io.fits import load
-from bayesglmm.post.heterogeneity import heterogeneity
 from bayesglmm.types import IntervalKind
 
 
@@ -18,6 +17,6 @@ from bayesglmm.types import IntervalKind
 @as_json
 def command(fit_file: str, at: tuple[str, ...], level: float, ci_prob: float, ci_kind: IntervalKind, as_json: bool) -> None:
     """Show where the subjects of a stored fit lie (not how sure the fit is), on link and response scale."""
-    fit = load(fit_file)
-    result = heterogeneity(fit, parse_at(at, fit.frame), level=level, ci_prob=ci_prob, ci_kind=ci_kind)
+    fit = bg.load(fit_file)
+    result = bg.heterogeneity(fit, parse_at(at, fit.frame), level=level, ci_prob=ci_prob, ci_kind=ci_kind)
     show_result("heterogeneity", fit, result, as_json=as_json)

@@ -2,10 +2,9 @@
 
 import click
 
+import bayesglmm as bg
 from bayesglmm.cli.options import as_json, ci_kind, ci_prob, fit_file
 from bayesglmm.cli.output import show_result
-from bayesglmm.io.fits import load
-from bayesglmm.post.marginal import marginal_coefficients
 from bayesglmm.types import IntervalKind
 
 
@@ -16,5 +15,5 @@ from bayesglmm.types import IntervalKind
 @as_json
 def command(fit_file: str, ci_prob: float, ci_kind: IntervalKind, as_json: bool) -> None:
     """Show marginal coefficients of a stored fit beside the subject-specific ones, and their ratio."""
-    fit = load(fit_file)
-    show_result("marginal", fit, marginal_coefficients(fit, ci_prob=ci_prob, ci_kind=ci_kind), as_json=as_json)
+    fit = bg.load(fit_file)
+    show_result("marginal", fit, bg.marginal_coefficients(fit, ci_prob=ci_prob, ci_kind=ci_kind), as_json=as_json)

@@ -2,12 +2,10 @@
 
 import click
 
+import bayesglmm as bg
 from bayesglmm.cli.options import SCALES, TARGETS, as_json, at_option, ci_kind, ci_prob, fit_file, parse_at
 from bayesglmm.cli.output import show_result
 from bayesglmm.errors import ArgumentError
-from bayesglmm.io.fits import load
-from bayesglmm.io.tables import read_data
-from bayesglmm.post.means import means
 from bayesglmm.types import IntervalKind, Scale, Target
 
 
@@ -33,7 +31,9 @@ def command(  # noqa: PLR0913 (a command's options are its arguments)
     """  # noqa: D301 (click reads the escape)
     if newdata and at:
         raise ArgumentError("--newdata and --at both say which rows", fix="give one of them")
-    fit = load(fit_file)
+    from bayesglmm.io.tables import read_data
+
+    fit = bg.load(fit_file)
     rows = read_data(newdata) if newdata else parse_at(at, fit.frame)
-    result = means(fit, rows, target=target, by=list(by) or None, scale=scale, ci_prob=ci_prob, ci_kind=ci_kind)
+    result = bg.means(fit, rows, target=target, by=list(by) or None, scale=scale, ci_prob=ci_prob, ci_kind=ci_kind)
     show_result("means", fit, result, as_json=as_json)

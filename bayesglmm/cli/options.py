@@ -1,15 +1,19 @@
 """Options that several commands share, and the reading of ``--at`` and ``--prior``."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import pandas as pd
 
 from bayesglmm.errors import ArgumentError, PriorError
 from bayesglmm.spec.priors import PRIORS, Prior, prior_from_dict
 from bayesglmm.types import IntervalKind, Missing, Scale, Target, choices
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TARGETS, SCALES, KINDS, MISSING = choices(Target), choices(Scale), choices(IntervalKind), choices(Missing)
 ALL = "all"
@@ -92,7 +96,9 @@ def parse_priors(texts: Sequence[str]) -> dict[str, Prior] | None:
 
 def _value(text: str, name: str, frame: pd.DataFrame) -> str | int | float:
     """Read a number for a numeric column, text for any other; an unknown column is refused later, by name."""
-    if name not in frame.columns or not pd.api.types.is_numeric_dtype(frame[name]) or pd.api.types.is_bool_dtype(frame[name]):
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    if name not in frame.columns or not is_numeric_dtype(frame[name]) or is_bool_dtype(frame[name]):
         return text
     number = _number(text)
     if number is None:

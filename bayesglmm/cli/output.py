@@ -1,14 +1,18 @@
 """What commands print about a fit and its results: one text and one JSON document of the same content."""
 
+from __future__ import annotations
+
 import math
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bayesglmm.cli.terminal import show, show_json
-from bayesglmm.fit.fit import Fit
-from bayesglmm.fit.quality import Check, Quality
-from bayesglmm.post.result import Result
 from bayesglmm.types import Verdict
+
+if TYPE_CHECKING:
+    from bayesglmm.fit.fit import Fit
+    from bayesglmm.fit.quality import Check, Quality
+    from bayesglmm.post.result import Result
 
 NOT_TO_BE_USED = 3
 """Exit code of a command that sampled, when the verdict is ``do not use``."""

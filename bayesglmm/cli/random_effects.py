@@ -2,10 +2,9 @@
 
 import click
 
+import bayesglmm as bg
 from bayesglmm.cli.options import as_json, ci_kind, ci_prob, fit_file
 from bayesglmm.cli.output import show_result
-from bayesglmm.io.fits import load
-from bayesglmm.post.random_effects import random_effects
 from bayesglmm.types import IntervalKind
 
 
@@ -18,6 +17,6 @@ from bayesglmm.types import IntervalKind
 @as_json
 def command(fit_file: str, factor: str | None, coefficients: bool, ci_prob: float, ci_kind: IntervalKind, as_json: bool) -> None:
     """Show random effects of a stored fit, one line per group and effect: mean, SD, interval, rank, shrinkage."""
-    fit = load(fit_file)
-    result = random_effects(fit, factor=factor, coefficients=coefficients, ci_prob=ci_prob, ci_kind=ci_kind)
+    fit = bg.load(fit_file)
+    result = bg.random_effects(fit, factor=factor, coefficients=coefficients, ci_prob=ci_prob, ci_kind=ci_kind)
     show_result("random-effects", fit, result, as_json=as_json)

@@ -2,11 +2,10 @@
 
 import click
 
+import bayesglmm as bg
 from bayesglmm.cli.options import as_json, ci_kind, ci_prob, fit_file
 from bayesglmm.cli.output import show_result, verdict_text
 from bayesglmm.cli.terminal import show
-from bayesglmm.io.fits import load
-from bayesglmm.post.summary import summary
 from bayesglmm.types import IntervalKind
 
 
@@ -17,7 +16,7 @@ from bayesglmm.types import IntervalKind
 @as_json
 def command(fit_file: str, ci_prob: float, ci_kind: IntervalKind, as_json: bool) -> None:
     """Show fixed effects, SDs, correlations and other parameters of a stored fit, with MCSE, ESS and R-hat."""
-    fit = load(fit_file)
-    show_result("summary", fit, summary(fit, ci_prob=ci_prob, ci_kind=ci_kind), as_json=as_json)
+    fit = bg.load(fit_file)
+    show_result("summary", fit, bg.summary(fit, ci_prob=ci_prob, ci_kind=ci_kind), as_json=as_json)
     if not as_json:
         show("\n" + verdict_text(fit))

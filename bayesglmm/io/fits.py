@@ -28,8 +28,6 @@ from bayesglmm.post.density import probe_log_likelihood
 from bayesglmm.sampler.run import judge_run
 from bayesglmm.types import IntArray
 
-__all__ = ["check_target", "load", "save"]
-
 TREE = ("posterior", "sample_stats", "observed_data", "constant_data")
 FRAME = "frame"
 PROBE_ROWS = 20

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesglmm.kernel import density as d
-from bayesglmm.kernel.layout import Layout
+from bayesglmm.kernel.layout import Internal, Layout
 from bayesglmm.kernel.priors import EXP, INTERVAL
 from bayesglmm.types import FloatArray
 
@@ -58,7 +58,7 @@ def derive(flat: FloatArray, layout: Layout) -> Derived:
         coefficients -= mean @ layout.shear[block[d.COLUMN] : block[d.COLUMN] + block[d.WIDTH]]
         blocks.append(found)
     n_sd = int(layout.blocks[:, d.WIDTH].sum())
-    return Derived(_on_users_scale(coefficients, layout), tuple(blocks), theta[..., p + n_sd :])
+    return Derived(on_users_scale(coefficients, layout.internal), tuple(blocks), theta[..., p + n_sd :])
 
 
 def scalars(flat: FloatArray, layout: Layout) -> FloatArray:
@@ -113,8 +113,9 @@ def _reflect(w: FloatArray) -> FloatArray:
     return w
 
 
-def _on_users_scale(coefficients: FloatArray, layout: Layout) -> FloatArray:
-    beta = coefficients @ layout.internal.basis.T
-    if layout.internal.intercept != d.NONE:
-        beta[..., layout.internal.intercept] -= beta @ layout.internal.means
+def on_users_scale(coefficients: FloatArray, internal: Internal) -> FloatArray:
+    """Return coefficients (..., p) of the internal columns as those of the user's columns, the intercept at covariates zero."""
+    beta = coefficients @ internal.basis.T
+    if internal.intercept != d.NONE:
+        beta[..., internal.intercept] -= beta @ internal.means
     return beta

@@ -119,9 +119,9 @@ def make_arrays(
     parameterization
         ``centered`` or ``noncentered`` for each covariance block.
     """
-    internal = _internal(design, priors, center=center)
-    kinds, numbers = _scalars(priors, internal)
-    prior_map = _prior_map(internal, center=center)
+    internal = internal_columns(design, priors, center=center)
+    kinds, numbers = scalar_table(priors, internal)
+    prior_map = map_of_priors(internal, center=center)
     blocks, size = _blocks(design.groups, len(internal.means), len(kinds), parameterization)
     shear = _shear(design.groups, internal, kinds)
     sigma = len(kinds) - 1 if priors.aux else d.NONE
@@ -147,7 +147,7 @@ def make_arrays(
     return arrays, Layout(size, internal, blocks, kinds, numbers, shear, tuple(name for name, _ in priors.aux))
 
 
-def _internal(design: Design, priors: ResolvedPriors, *, center: bool) -> Internal:
+def internal_columns(design: Design, priors: ResolvedPriors, *, center: bool) -> Internal:
     """Center and orthogonalize; coefficients with bounded priors keep their own coordinates."""
     X = np.asarray(design.X, dtype=np.float64)
     n, p = X.shape
@@ -159,11 +159,12 @@ def _internal(design: Design, priors: ResolvedPriors, *, center: bool) -> Intern
     basis = np.eye(p)
     if not bounded and slopes.any():
         R = np.linalg.qr((X - means)[:, slopes] / np.sqrt(n), mode="r")
+        R *= np.sign(np.diag(R))[:, None]  # the factor with a positive diagonal does not depend on the order of the rows
         basis[np.ix_(slopes, slopes)] = np.linalg.inv(R)
     return Internal(np.ascontiguousarray((X - means) @ basis), means, basis, intercept)
 
 
-def _prior_map(internal: Internal, *, center: bool) -> FloatArray:
+def map_of_priors(internal: Internal, *, center: bool) -> FloatArray:
     """Return the map from internal coefficients to those that the priors are on: the user's, the intercept at the means or at zero."""
     prior_map = internal.basis.copy()
     if internal.intercept != d.NONE and not center:
@@ -171,7 +172,7 @@ def _prior_map(internal: Internal, *, center: bool) -> FloatArray:
     return prior_map
 
 
-def _scalars(priors: ResolvedPriors, internal: Internal) -> tuple[IntArray, FloatArray]:
+def scalar_table(priors: ResolvedPriors, internal: Internal) -> tuple[IntArray, FloatArray]:
     """Transform and prior of every scalar: coefficients, SDs block by block, auxiliary parameters."""
     slopes = iter(priors.b)
     coefficients = [priors.intercept if k == internal.intercept else next(slopes) for k in range(len(internal.means))]

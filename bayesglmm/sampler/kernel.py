@@ -10,12 +10,16 @@ from bayesglmm.design.design import Design
 from bayesglmm.fit.provenance import Settings
 from bayesglmm.kernel import density as d
 from bayesglmm.kernel.derive import Derived, derive
-from bayesglmm.kernel.layout import Layout
+from bayesglmm.kernel.integrated_program import IntegratedProgram, derive_integrated, integrated_pointer
+from bayesglmm.kernel.layout import Internal, Layout
 from bayesglmm.kernel.priors import EXP, INTERVAL
 from bayesglmm.kernel.program import Program, copy_out, density_pointer
 from bayesglmm.sampler.nutpie import FLAT, FlatDensity, RawDraws, sample_flat
 from bayesglmm.sampler.start import OFFSET_SPREAD, OTHER_SPREAD, SD_SPREAD
-from bayesglmm.types import FloatArray
+from bayesglmm.types import FloatArray, IntArray
+
+EFFECTS_STREAM = 1
+"""Random numbers for the effects come from a stream of their own, apart from the sampler's."""
 
 
 def sample_program(program: Program, design: Design, sketch: Sketch, settings: Settings, *, progress: bool) -> RawDraws:
@@ -45,26 +49,54 @@ def sample_program(program: Program, design: Design, sketch: Sketch, settings: S
     return RawDraws(name_draws(derive(flat, program.layout), design, program.layout.auxiliary), raw.sample_stats)
 
 
+def sample_integrated(program: IntegratedProgram, design: Design, sketch: Sketch, settings: Settings, *, progress: bool) -> RawDraws:
+    """Draw coefficients and SD with NUTS, then the random intercepts from their exact conditional distribution.
+
+    Parameters
+    ----------
+    program
+        Compiled density with the random intercepts integrated out.
+    design, sketch, settings, progress
+        As for :func:`sample_program`.
+
+    Raises
+    ------
+    SamplingError
+        As for :func:`sample_program`.
+    """
+    start, spread = scalar_start(program.arrays.kinds, program.arrays.numbers, program.internal, sketch, auxiliary=0)
+    raw = sample_flat(FlatDensity(integrated_pointer, copy_out, program.record, start, spread), settings, progress=progress)
+    flat = raw.posterior[FLAT].transpose(*naming.SAMPLE_DIMS, ...).to_numpy()
+    seed = int(np.random.SeedSequence(settings.seed, spawn_key=(EFFECTS_STREAM,)).generate_state(1)[0])
+    return RawDraws(name_draws(derive_integrated(flat, program, seed), design, ()), raw.sample_stats)
+
+
 def flat_start(layout: Layout, sketch: Sketch) -> tuple[FloatArray, FloatArray]:
     """Return where chains start and the SD of their scatter, each of the length of the flat vector."""
-    internal, p = layout.internal, len(layout.internal.means)
-    beta = sketch.mode.beta.copy()
-    if internal.intercept != d.NONE:
-        beta[internal.intercept] += (internal.means - sketch.means) @ sketch.mode.beta
-    inverse = np.linalg.inv(internal.basis)
-    theta = inverse @ beta
-    sds = [m.sd for m in sketch.moments]
-    scalars = np.concatenate([theta, *sds, np.full(len(layout.auxiliary), sketch.mode.residual_sd)])
+    scalars, scatter = scalar_start(layout.kinds, layout.numbers, layout.internal, sketch, auxiliary=len(layout.auxiliary))
     start, spread = np.zeros(layout.size), np.full(layout.size, OTHER_SPREAD)
-    start[: len(scalars)] = _unconstrained(scalars, layout)
-    spread[:p] = np.sqrt((inverse**2) @ sketch.mode.se**2)
-    spread[p : p + int(layout.blocks[:, d.WIDTH].sum())] = SD_SPREAD
+    start[: len(scalars)], spread[: len(scalars)] = scalars, scatter
     for block, moments in zip(layout.blocks, sketch.moments, strict=True):
         unit = moments.sd if block[d.CENTERED] == 1 else np.ones_like(moments.sd)
         here = slice(block[d.EFFECT_START], block[d.EFFECT_START] + block[d.LEVELS] * block[d.WIDTH])
         spread[here] = OFFSET_SPREAD * np.tile(unit, block[d.LEVELS])
         spread[block[d.EFFECT_START] : block[d.EFFECT_START] + block[d.WIDTH]] = OFFSET_SPREAD
     return start, spread
+
+
+def scalar_start(
+    kinds: IntArray, numbers: FloatArray, internal: Internal, sketch: Sketch, *, auxiliary: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return starting values and scatter of coefficients, SDs and auxiliary parameters, in the sampler's coordinates."""
+    beta = sketch.mode.beta.copy()
+    if internal.intercept != d.NONE:
+        beta[internal.intercept] += (internal.means - sketch.means) @ sketch.mode.beta
+    inverse = np.linalg.inv(internal.basis)
+    sds = np.concatenate([np.empty(0), *(m.sd for m in sketch.moments)])
+    theta = np.concatenate([inverse @ beta, sds, np.full(auxiliary, sketch.mode.residual_sd)])
+    scatter = np.sqrt((inverse**2) @ sketch.mode.se**2)
+    spread = np.concatenate([scatter, np.full(len(sds), SD_SPREAD), np.full(auxiliary, OTHER_SPREAD)])
+    return _unconstrained(theta, kinds, numbers), spread
 
 
 def name_draws(derived: Derived, design: Design, auxiliary: tuple[str, ...]) -> xr.Dataset:
@@ -105,13 +137,13 @@ def _levels(term: TermColumns, dim: str) -> dict[str, np.ndarray]:
     return {} if term.levels is None else {dim: np.array(term.levels, dtype=object)}
 
 
-def _unconstrained(theta: FloatArray, layout: Layout) -> FloatArray:
+def _unconstrained(theta: FloatArray, kinds: IntArray, numbers: FloatArray) -> FloatArray:
     """Return scalars in the sampler's coordinates; those with bounds are moved a tenth of the width away from either end."""
-    kind = layout.kinds[:, d.TRANSFORM]
+    kind = kinds[:, d.TRANSFORM]
     x = np.array(theta, dtype=np.float64)
     x[kind == EXP] = np.log(theta[kind == EXP])
     inside = kind == INTERVAL
-    lower, width = layout.numbers[inside, d.LOWER], layout.numbers[inside, d.UPPER] - layout.numbers[inside, d.LOWER]
+    lower, width = numbers[inside, d.LOWER], numbers[inside, d.UPPER] - numbers[inside, d.LOWER]
     share = np.clip((theta[inside] - lower) / width, 0.1, 0.9)
     x[inside] = np.log(share / (1.0 - share))
     return x

@@ -1,6 +1,7 @@
 """One run: choose the engine, sample, judge."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -8,6 +9,7 @@ import xarray as xr
 from bayesglmm import naming
 from bayesglmm.approx.sketch import Sketch
 from bayesglmm.design.design import Design
+from bayesglmm.design.prepare import Prepared
 from bayesglmm.errors import ArgumentError, NotBuiltError
 from bayesglmm.families.base import Family
 from bayesglmm.fit import diagnostics
@@ -69,6 +71,31 @@ def choose_parameterization(
     informed = [sketch is not None and bool(np.all(sketch.moments[t].information >= needed[t])) for t in range(len(blocks))]
     automatic: dict[str, Parameterization] = {b: "centered" if yes else "noncentered" for b, yes in zip(blocks, informed, strict=True)}
     return {b: automatic[b] if asked.get(b, "auto") == "auto" else asked[b] for b in blocks}
+
+
+def choose_integration(
+    ready: Prepared, sketch: Sketch, asked: str, engine: str, parameterization: Parameterization | Mapping[str, Parameterization]
+) -> Any | None:
+    """Return the program with the random intercepts integrated out when it is asked for or pays, or None.
+
+    ``auto`` integrates when that costs less than it gains (a count of operations), and never when the user chose a parameterization.
+
+    Raises
+    ------
+    NotBuiltError
+        If ``all`` is asked for where it cannot be done; names what stands against it.
+    """
+    if asked == "none" or (asked == "auto" and (engine != "kernel" or parameterization != "auto")):
+        return None
+    from bayesglmm.kernel.integrated_program import make_integrated, not_integrable, pays
+
+    against = "the PyMC form samples them" if engine != "kernel" else not_integrable(ready.design, ready.family, ready.link.name)
+    if against is not None and asked == "all":
+        raise NotBuiltError("the random effects cannot be integrated out", where=f"integrate='all': {against}", fix="use integrate='auto'")
+    if against is not None:
+        return None
+    program = make_integrated(ready.design, ready.priors, family=ready.family, link=ready.link.name, center=ready.spec.center)
+    return program if asked == "all" or pays(program, len(ready.design.y), float(sketch.moments[0].sd[0])) else None
 
 
 def judge_run(posterior: xr.Dataset, stats: xr.Dataset, design: Design, family: Family, settings: Settings) -> Quality:

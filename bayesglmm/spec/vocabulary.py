@@ -63,7 +63,7 @@ OUT_OF_SCOPE: dict[str, tuple[str, str]] = {
     "rr": ("reduced-rank covariances are out of scope", "(x | g) or (x || g)"),
     "gr": (
         "gr() and what it stands for (known covariances, Student-t effects) is out of scope",
-        "(1 | g), or (1 | g, by=arm) for one covariance per arm",
+        "(1 | g), or (0 + arm || g) for one SD per arm",
     ),
     "cens": ("censored responses are out of scope", "y, y | se(s) or y | weights(w) on the left"),
     "trunc": ("truncated responses are out of scope", "y, y | se(s) or y | weights(w) on the left"),

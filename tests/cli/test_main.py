@@ -53,6 +53,13 @@ def test_help_and_version_load_nothing_heavy(argument):
     assert bayesglmm.__version__ in text or all(name in text for name in COMMANDS)
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_loads_nothing_heavy(name):
+    modules, text = loaded(HEAVY, name, "--help")
+    assert modules == []
+    assert text.startswith("Usage:")
+
+
 def test_looking_at_a_stored_fit_loads_no_sampler(stored):
     modules, text = loaded(SAMPLERS, "means", stored, "--target", "population", "--json")
     assert modules == []

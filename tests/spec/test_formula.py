@@ -1,5 +1,7 @@
 """The grammar: what each form means, what is refused and how, and that text and records are two forms of one thing."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 
@@ -7,6 +9,7 @@ from bayesglmm.errors import FormulaError, NotBuiltError
 from bayesglmm.spec.formula import check_built, expand_dot, parse_formula, parse_term
 from bayesglmm.spec.gate import column_name, functions_in, names_in, quote, rename_columns
 from bayesglmm.spec.terms import GroupTerm, Part, Response, Term
+from bayesglmm.spec.vocabulary import OUT_OF_SCOPE
 from tests.spec.strategies import formulas
 
 
@@ -305,7 +308,7 @@ REFUSED = {
     "y ~ mo(x)": (5, "out of scope", "C(x)"),
     "y ~ rr(x | g)": (5, "out of scope", "(x || g)"),
     "y ~ (1 | mm(a, b))": (10, "out of scope", "(1 | g)"),
-    "y ~ (1 | gr(g, by=a))": (10, "out of scope", "(1 | g, by=arm)"),
+    "y ~ (1 | gr(g, by=a))": (10, "out of scope", "(0 + arm || g)"),
     "y | cens(c) ~ x": (5, "out of scope", "weights(w)"),
     "y | trunc(lb=0) ~ x": (5, "out of scope", "weights(w)"),
     "cens(y) ~ x": (1, "out of scope", "weights(w)"),
@@ -387,6 +390,11 @@ def test_what_is_not_built_is_refused_by_name(text, expected):
 @pytest.mark.parametrize("text", ["x", "(x | g)", "(x || g/h)", "(1 | g) + (0 + x | g)", "ns(x, 2)*C(z) + offset(log(n))", "."])
 def test_what_is_built_passes(text):
     check_built(parse_formula(f"y ~ {text}"))
+
+
+@pytest.mark.parametrize("form", sorted(set(re.findall(r"\([^()]*\|[^()]*\)", " ".join(closest for _, closest in OUT_OF_SCOPE.values())))))
+def test_group_terms_that_stand_in_for_what_is_out_of_scope_are_built(form):
+    check_built(parse_formula(f"y ~ {form}"))
 
 
 def test_terms_alone():
