@@ -228,6 +228,7 @@ def fit_spec(
         parameterization=tuple(chosen.items()),
         settings=settings,
         seed_given=given_seed is not None,
+        chains_obtained=raw.posterior.sizes["chain"],
         draws_obtained=raw.posterior.sizes["draw"],
         data_hash=hash_frame(ready.frame),
         versions=package_versions(),
@@ -284,9 +285,7 @@ def finish(ready: Prepared, raw: RawDraws, provenance: Provenance) -> Fit:
     }
     tree = make_tree(raw.posterior, raw.sample_stats, {design.response: design.y}, constant, attributes)
     if provenance.partial:
-        warnings.warn(
-            f"partial run: {provenance.draws_obtained} of {provenance.settings.draws} draws per chain", QualityWarning, stacklevel=4
-        )
+        warnings.warn(f"partial run: {provenance.obtained}", QualityWarning, stacklevel=4)
     if quality.verdict != "ok":
         warnings.warn(str(quality), QualityWarning, stacklevel=4)
     return Fit(ready.spec, design, ready.frame, ready.priors, tree, quality, provenance)

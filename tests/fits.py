@@ -197,7 +197,7 @@ def good_quality(settings: Settings) -> Quality:
         "acceptance_rate": np.full((4, 1), settings.target_accept),
     }
     run = RunStatistics(
-        ("beta",), one, many, many, 0.01 * one, sampler, np.ones(4), 4, settings.draws, settings.draws, settings.target_accept
+        ("beta",), one, many, many, 0.01 * one, sampler, np.ones(4), 4, settings.draws, 4, settings.draws, settings.target_accept
     )
     return judge(run)
 
@@ -209,6 +209,7 @@ def provenance(settings: Settings, data_hash: str) -> Provenance:
         parameterization=(),
         settings=settings,
         seed_given=True,
+        chains_obtained=settings.chains,
         draws_obtained=settings.draws,
         data_hash=data_hash,
         versions=package_versions(),

@@ -12,6 +12,8 @@ from bayesglmm.types import FloatArray
 ITERATIONS = 25
 RIDGE_SD = 2.5
 """Prior SD of a coefficient on the column's own scale; keeps a separated design finite."""
+INTERCEPT_SD = 5.0
+"""Prior SD of the constant column's coefficient around the link of the mean response; keeps a constant response finite."""
 ETA_LIMIT = 20.0
 _FLOOR = 1e-8
 
@@ -64,25 +66,27 @@ def glm_mode(X: FloatArray, y: FloatArray, offset: FloatArray, *, family: Family
     Notes
     -----
     A start, not an estimate: the linear predictor is held within ``ETA_LIMIT`` of zero on nonlinear links and every
-    coefficient has a Normal(0, ``RIDGE_SD`` x column SD scale) penalty, except constant columns.
+    coefficient has a normal penalty in units of its column's SD, the constant column's around the link of the mean response.
     """
     n = np.ones_like(y) if trials is None else trials
-    spread = X.std(axis=0)
-    penalty = np.where(spread > 0, (spread / (RIDGE_SD * _response_spread(y, link))) ** 2, 0.0)
+    spread, scale = X.std(axis=0), _response_spread(y, link)
     center = family.response_center(y, link, trials=trials, weights=None)
+    constant = spread <= np.abs(X).max(axis=0, initial=0.0) * np.finfo(float).eps
+    penalty = np.where(constant, (np.abs(X).max(axis=0, initial=0.0) / (INTERCEPT_SD * scale)) ** 2, (spread / (RIDGE_SD * scale)) ** 2)
+    pull = np.where(constant, penalty * (center - offset.mean()), 0.0)
     eta = np.full_like(y, center)
     beta = np.zeros(X.shape[1])
     information = np.eye(X.shape[1])
     for _ in range(ITERATIONS):
         weights, working = _working_response(y, eta, n, family, link)
         information = (X.T * weights) @ X + np.diag(penalty + _FLOOR)
-        beta = linalg.solve(information, X.T @ (weights * (working - offset)), assume_a="pos")
+        beta = linalg.solve(information, X.T @ (weights * (working - offset)) + pull, assume_a="pos")
         eta = _bounded(offset + X @ beta, link)
-    scale = max(float(np.sqrt(np.mean((y / n - link.inverse(eta)) ** 2))), _FLOOR)
-    dispersion = scale**2 if family.auxiliary else 1.0
+    residual_sd = max(float(np.sqrt(np.mean((y / n - link.inverse(eta)) ** 2))), _FLOOR)
+    dispersion = residual_sd**2 if family.auxiliary else 1.0
     weights, working = _working_response(y, eta, n, family, link)
     se = np.sqrt(dispersion * np.diag(linalg.inv(information)))
-    return GlmMode(beta, se, scale, working - eta, weights, dispersion, scale if link.name == "identity" else 1.0)
+    return GlmMode(beta, se, residual_sd, working - eta, weights, dispersion, residual_sd if link.name == "identity" else 1.0)
 
 
 def _response_spread(y: FloatArray, link: Link) -> float:

@@ -38,12 +38,12 @@ def verdict_text(fit: Fit) -> str:
 
 def fit_text(fit: Fit) -> str:
     """Say what was fitted to what, and how it was sampled."""
-    settings, dropped = fit.provenance.settings, fit.design.dropped
+    run, dropped = fit.provenance, fit.design.dropped
     lost = f" ({dropped.dropped} of {dropped.total} rows left out: missing {_missing(fit)})" if dropped.dropped else ""
     lines = [
         f"Model: {fit.spec.formula}, {fit.spec.family} with {fit.spec.link} link",
         f"Data: {len(fit.design.y)} rows{lost}{_groups(fit)}",
-        f"Draws: {settings.chains} chains of {fit.provenance.draws_obtained} after {settings.tune} of warm-up, seed {settings.seed}",
+        f"Draws: {run.chains_obtained} chains of {run.draws_obtained} after {run.settings.tune} of warm-up, seed {run.settings.seed}",
         f"Engine: {fit.engine}",
     ]
     return "\n".join(lines)
@@ -59,7 +59,7 @@ def fit_document(fit: Fit) -> dict[str, Any]:
         "rows": len(fit.design.y),
         "dropped_rows": dropped.dropped,
         "groups": {g.name: len(g.levels) for g in fit.design.groups},
-        "chains": settings.chains,
+        "chains": fit.provenance.chains_obtained,
         "draws": fit.provenance.draws_obtained,
         "tune": settings.tune,
         "seed": settings.seed,

@@ -68,8 +68,7 @@ class Fit:
     def __repr__(self) -> str:
         sizes = ", ".join(f"{g.name}: {len(g.levels)} levels" for g in self.design.groups) or "no grouping factor"
         partial = " PARTIAL RUN." if self.provenance.partial else ""
-        s = self.provenance.settings
         return (
             f"<Fit {self.spec.formula} | {self.spec.family}({self.spec.link}); {len(self.design.y)} rows; {sizes}; "
-            f"{s.chains} x {self.provenance.draws_obtained} draws; verdict: {self.quality.verdict}.{partial}>"
+            f"{self.provenance.chains_obtained} x {self.provenance.draws_obtained} draws; verdict: {self.quality.verdict}.{partial}>"
         )

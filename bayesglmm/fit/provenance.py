@@ -37,8 +37,8 @@ class Provenance:
         ``centered`` or ``noncentered`` for each covariance block.
     settings
         What the sampler was asked for; ``seed_given`` says whether the user chose the seed.
-    draws_obtained
-        Draws per chain that were obtained; fewer than asked for in a partial run.
+    chains_obtained, draws_obtained
+        Chains and draws per chain that were obtained; fewer than asked for in a partial run.
     data_hash
         SHA-256 of the columns used, in order.
     versions
@@ -54,6 +54,7 @@ class Provenance:
     parameterization: tuple[tuple[str, Parameterization], ...]
     settings: Settings
     seed_given: bool
+    chains_obtained: int
     draws_obtained: int
     data_hash: str
     versions: tuple[tuple[str, str], ...]
@@ -63,7 +64,17 @@ class Provenance:
     @property
     def partial(self) -> bool:
         """Whether the run was stopped before all draws were made."""
-        return self.draws_obtained < self.settings.draws
+        return self.draws_obtained < self.settings.draws or self.chains_obtained < self.settings.chains
+
+    @property
+    def obtained(self) -> str:
+        """What was obtained beside what was asked for, in words."""
+        return describe_run(self.chains_obtained, self.draws_obtained, self.settings.chains, self.settings.draws)
+
+
+def describe_run(chains: int, draws: int, requested_chains: int, requested_draws: int) -> str:
+    """Say what a partial run obtained, beside what was asked for."""
+    return f"{chains} chains of {draws} draws, asked for were {requested_chains} of {requested_draws}"
 
 
 def package_versions() -> tuple[tuple[str, str], ...]:

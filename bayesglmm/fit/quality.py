@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayesglmm.fit.provenance import describe_run
 from bayesglmm.types import FloatArray, Verdict
 
 RHAT_OK = 1.01
@@ -104,8 +105,10 @@ class RunStatistics:
         Sampler statistics by ArviZ's names, each (chain, draw); a missing one makes its check ``not run``.
     bfmi
         One value per chain; None when the energy is missing.
-    chains, draws, requested_draws
-        Chains, draws per chain obtained and asked for.
+    chains, draws
+        Chains and draws per chain that were obtained.
+    requested_chains, requested_draws
+        The same as asked for.
     target_accept
         The acceptance rate that was asked for.
     """
@@ -119,6 +122,7 @@ class RunStatistics:
     bfmi: FloatArray | None
     chains: int
     draws: int
+    requested_chains: int
     requested_draws: int
     target_accept: float
 
@@ -150,8 +154,8 @@ def _not_run(check_id: str, threshold: str, reason: str) -> Check:
 
 
 def _complete(run: RunStatistics) -> Check:
-    full = run.draws >= run.requested_draws
-    detail = "" if full else f"{run.draws} of {run.requested_draws} draws per chain."
+    full = run.draws >= run.requested_draws and run.chains >= run.requested_chains
+    detail = "" if full else f"{describe_run(run.chains, run.draws, run.requested_chains, run.requested_draws)}."
     meaning = "A partial run is a shorter run; its draws are valid but fewer."
     threshold = "all draws that were asked for"
     return Check("prov.complete", float(run.draws), threshold, "ok" if full else "attention", detail, meaning, "Let the run finish.")

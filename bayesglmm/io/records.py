@@ -24,6 +24,7 @@ _PROVENANCE = {
     "parameterization": Pairs(str),
     "settings": _SETTINGS,
     "seed_given": bool,
+    "chains_obtained": int,
     "draws_obtained": int,
     "data_hash": str,
     "versions": Pairs(str),
@@ -218,7 +219,8 @@ def _maybe_correlation(stored: Mapping[str, Any] | None) -> LKJ | None:
 def _restore_provenance(stored: Mapping[str, Any], where: str) -> Provenance:
     settings = Settings(**stored["settings"])
     forms = tuple(stored["parameterization"].items())
-    counts = (settings.draws, settings.chains, stored["draws_obtained"])
-    if any(form not in choices(Parameterization) for _, form in forms) or min(counts) < 1:
+    counts = (settings.draws, settings.chains, stored["chains_obtained"], stored["draws_obtained"])
+    more = stored["chains_obtained"] > settings.chains or stored["draws_obtained"] > settings.draws
+    if any(form not in choices(Parameterization) for _, form in forms) or min(counts) < 1 or more:
         raise FitFileError("settings that no run can have", where=where)
     return Provenance(**{**stored, "settings": settings, "parameterization": forms, "versions": tuple(stored["versions"].items())})

@@ -44,7 +44,7 @@ def check_posterior(posterior: xr.Dataset, design: Design, auxiliary: Sequence[s
     if found != set(wanted):
         wrong = ", ".join(sorted(found.symmetric_difference(wanted))[:5])
         raise FitFileError("the posterior does not hold the parameters of its model", where=f"missing or not known: {wrong}", fix=_FIX)
-    sizes = (provenance.settings.chains, provenance.draws_obtained)
+    sizes = (provenance.chains_obtained, provenance.draws_obtained)
     for name, axes in wanted.items():
         _check_variable(posterior, name, axes, sizes)
 
@@ -57,7 +57,7 @@ def check_statistics(stats: xr.Dataset, provenance: Provenance) -> None:
     FitFileError
         Names the statistic.
     """
-    sizes = {CHAIN: provenance.settings.chains, DRAW: provenance.draws_obtained}
+    sizes = {CHAIN: provenance.chains_obtained, DRAW: provenance.draws_obtained}
     for name, variable in stats.data_vars.items():
         if dict(variable.sizes) != sizes or variable.dtype.kind not in "bifu":
             raise FitFileError("a sampler statistic is not one number per draw", where=str(name), fix=_FIX)

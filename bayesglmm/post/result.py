@@ -150,5 +150,5 @@ def run_notes(fit: Fit, *, always: bool = False) -> tuple[str, ...]:
     """Tell the verdict on the run, when it is not ok or when ``always``; and that the run is partial."""
     checks = ", ".join(f"{c.id} {c.verdict}" for c in fit.quality.failed)
     verdict = f"Verdict on the run: {fit.quality.verdict}{f' ({checks})' if checks else ''}."
-    partial = f"Partial run: {fit.provenance.draws_obtained} of {fit.provenance.settings.draws} draws per chain."
+    partial = f"Partial run: {fit.provenance.obtained}."
     return (*((verdict,) if always or fit.quality.verdict != "ok" else ()), *((partial,) if fit.provenance.partial else ()))

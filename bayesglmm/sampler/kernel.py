@@ -15,7 +15,7 @@ from bayesglmm.kernel.layout import Internal, Layout
 from bayesglmm.kernel.priors import EXP, INTERVAL
 from bayesglmm.kernel.program import Program, copy_out, density_pointer
 from bayesglmm.sampler.nutpie import FLAT, FlatDensity, RawDraws, sample_flat
-from bayesglmm.sampler.start import OFFSET_SPREAD, OTHER_SPREAD, SD_SPREAD
+from bayesglmm.sampler.start import MOST_SPREAD, OFFSET_SPREAD, OTHER_SPREAD, SD_SPREAD
 from bayesglmm.types import FloatArray, IntArray
 
 EFFECTS_STREAM = 1
@@ -94,7 +94,7 @@ def scalar_start(
     inverse = np.linalg.inv(internal.basis)
     sds = np.concatenate([np.empty(0), *(m.sd for m in sketch.moments)])
     theta = np.concatenate([inverse @ beta, sds, np.full(auxiliary, sketch.mode.residual_sd)])
-    scatter = np.sqrt((inverse**2) @ sketch.mode.se**2)
+    scatter = np.minimum(np.sqrt((inverse**2) @ sketch.mode.se**2), MOST_SPREAD * sketch.mode.predictor_scale)
     spread = np.concatenate([scatter, np.full(len(sds), SD_SPREAD), np.full(auxiliary, OTHER_SPREAD)])
     return _unconstrained(theta, kinds, numbers), spread
 

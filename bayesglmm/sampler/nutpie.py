@@ -169,7 +169,7 @@ def _run(compiled: Any, settings: Settings, *, adaptation: str, progress: bool) 
 
 
 def trim(raw: RawDraws) -> RawDraws:
-    """Cut all chains to the draws that every chain has; an interrupted run pads the shorter ones.
+    """Keep the chains, and the draws that they all have, that give the most draws; an interrupted run pads the shorter chains.
 
     Raises
     ------
@@ -178,12 +178,15 @@ def trim(raw: RawDraws) -> RawDraws:
     """
     finite = np.isfinite(raw.sample_stats["lp"].transpose("chain", "draw").to_numpy())
     lengths = np.where(finite.all(axis=1), finite.shape[1], finite.argmin(axis=1))
-    shortest = int(lengths.min()) if lengths.size else 0
-    if shortest == 0:
+    longest_first = np.argsort(-lengths, kind="stable")
+    totals = lengths[longest_first] * np.arange(1, len(lengths) + 1)
+    if not len(totals) or totals.max() == 0:
         fix = "let it run longer, or ask for fewer warm-up draws with tune="
-        raise SamplingError("the run was interrupted before every chain had a draw after warm-up", fix=fix)
-    keep = {"draw": slice(0, shortest)}
-    return RawDraws(raw.posterior.isel(keep), raw.sample_stats.isel(keep))
+        raise SamplingError("the run was interrupted before any chain had a draw after warm-up", fix=fix)
+    chains = np.sort(longest_first[: int(totals.argmax()) + 1])
+    keep = {"chain": chains, "draw": slice(0, int(lengths[chains].min()))}
+    numbered = {"chain": np.arange(len(chains))}
+    return RawDraws(raw.posterior.isel(keep).assign_coords(numbered), raw.sample_stats.isel(keep).assign_coords(numbered))
 
 
 def _wait(background: Any) -> xr.DataTree:

@@ -125,6 +125,7 @@ def judge_run(posterior: xr.Dataset, stats: xr.Dataset, design: Design, family: 
         bfmi=None if few or "energy" not in sampler else diagnostics.bfmi(sampler["energy"]),
         chains=values.shape[0],
         draws=values.shape[1],
+        requested_chains=settings.chains,
         requested_draws=settings.draws,
         target_accept=settings.target_accept,
     )

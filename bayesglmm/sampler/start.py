@@ -15,6 +15,8 @@ from bayesglmm.design.design import Design
 from bayesglmm.spec.priors import Prior, ResolvedPriors, Uniform
 from bayesglmm.types import FloatArray, Parameterization
 
+MOST_SPREAD = 1.0
+"""Largest scatter of a coefficient of a column with mean square one, in units of the predictor: a flat likelihood has huge errors."""
 OFFSET_SPREAD = 0.3
 """Scatter of random effects, in their own SDs."""
 SD_SPREAD = 0.3
@@ -88,7 +90,8 @@ def _fixed_start(
             chosen = priors.b[at : at + term.stop - term.start]
             at += term.stop - term.start
         values[name] = _shaped(_inside(value, chosen), term)
-        spread[name] = _shaped(sketch.mode.se[here], term)
+        most = MOST_SPREAD * sketch.mode.predictor_scale / np.maximum(np.sqrt(np.mean(design.X[:, here] ** 2, axis=0)), 1e-300)
+        spread[name] = _shaped(np.minimum(sketch.mode.se[here], most), term)
     return values, spread
 
 

@@ -22,6 +22,7 @@ GOOD = RunStatistics(
     bfmi=np.array([0.8, 0.9, 1.0, 0.7]),
     chains=4,
     draws=1000,
+    requested_chains=4,
     requested_draws=1000,
     target_accept=0.8,
 )
@@ -43,7 +44,7 @@ FAULTS = {
     "rhat not a number": ({"rhat": np.array([1.0, np.nan])}, "mcmc.rhat", "not run"),
     "bulk": ({"ess_bulk": np.array([399.0, 2000.0])}, "mcmc.ess_bulk", "attention"),
     "tail": ({"ess_tail": np.array([399.0, 2000.0])}, "mcmc.ess_tail", "attention"),
-    "bulk per chain": ({"chains": 8, "ess_bulk": np.array([500.0, 2000.0])}, "mcmc.ess_bulk", "attention"),
+    "bulk per chain": ({"chains": 8, "requested_chains": 8, "ess_bulk": np.array([500.0, 2000.0])}, "mcmc.ess_bulk", "attention"),
     "mcse": ({"mcse_share": np.array([0.01, 0.06])}, "mcmc.mcse", "attention"),
     "one divergence": (with_statistic("diverging", some(1 / 4000)), "mcmc.divergences", "attention"),
     "many divergences": (with_statistic("diverging", some(0.02)), "mcmc.divergences", "do not use"),
@@ -51,8 +52,9 @@ FAULTS = {
     "bfmi": ({"bfmi": np.array([0.8, 0.2, 0.9, 0.9])}, "mcmc.bfmi", "attention"),
     "energy missing": ({"bfmi": None}, "mcmc.bfmi", "not run"),
     "acceptance": (with_statistic("acceptance_rate", np.full(SHAPE, 0.6)), "mcmc.acceptance", "attention"),
-    "chains": ({"chains": 2}, "mcmc.chains", "attention"),
+    "chains": ({"chains": 2, "requested_chains": 2}, "mcmc.chains", "attention"),
     "partial": ({"draws": 700}, "prov.complete", "attention"),
+    "chains missing": ({"chains": 4, "requested_chains": 8}, "prov.complete", "attention"),
 }
 
 

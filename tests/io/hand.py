@@ -70,6 +70,7 @@ def provenance_of(ready: Prepared, settings: Settings, draws: int) -> Provenance
         parameterization=tuple((naming.block(g.name, g.position), "noncentered") for g in ready.design.groups),
         settings=settings,
         seed_given=True,
+        chains_obtained=settings.chains,
         draws_obtained=draws,
         data_hash=hash_frame(ready.frame),
         versions=package_versions(),

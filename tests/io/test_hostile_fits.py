@@ -147,7 +147,11 @@ def swapped_rows(groups, record):
 
 
 def more_chains_claimed(groups, record):
-    record["provenance"]["settings"]["chains"] = 10**12
+    record["provenance"]["chains_obtained"] = record["provenance"]["settings"]["chains"] = 10**12
+
+
+def more_obtained_than_asked(groups, record):
+    record["provenance"]["settings"]["chains"] = 1
 
 
 def no_draws_claimed(groups, record):
@@ -264,6 +268,7 @@ FORGED = [
     one_response,
     one_random_effect,
     more_chains_claimed,
+    more_obtained_than_asked,
     no_draws_claimed,
     negative_rows,
     other_hash,

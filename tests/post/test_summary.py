@@ -51,7 +51,7 @@ def test_verdict_and_partial_run_are_noted():
     assert "Verdict on the run: ok." in bg.summary(fit).notes
     settings = replace(fit.provenance.settings, draws=1000)
     partial = replace(fit, provenance=replace(fit.provenance, settings=settings))
-    assert "Partial run: 20 of 1000 draws per chain." in bg.summary(partial).notes
+    assert "Partial run: 2 chains of 20 draws, asked for were 2 of 1000." in bg.summary(partial).notes
 
 
 def test_interval_kind_is_checked():

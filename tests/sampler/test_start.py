@@ -7,11 +7,13 @@ from scipy import optimize, special
 
 import bayesglmm as bg
 from bayesglmm import naming
-from bayesglmm.approx.irls import glm_mode
+from bayesglmm.approx.irls import INTERCEPT_SD, glm_mode
 from bayesglmm.approx.sketch import make_sketch
 from bayesglmm.design.prepare import prepare
 from bayesglmm.families.registry import get_family
+from bayesglmm.kernel.program import make_program
 from bayesglmm.numerics.links import get_link
+from bayesglmm.sampler.kernel import flat_start
 from bayesglmm.sampler.start import find_start
 from bayesglmm.spec.model_spec import make_spec
 
@@ -52,10 +54,20 @@ def test_a_separated_design_has_a_finite_mode():
     assert np.all(np.isfinite(mode.se))
 
 
-@pytest.mark.parametrize("value", [0.0, 1.0])
-def test_a_constant_response_has_a_finite_mode(value):
-    mode = glm_mode(X, np.full(N, value), np.zeros(N), family=get_family("bernoulli"), link=get_link("logit"))
+@pytest.mark.parametrize(("value", "family", "link"), [(0.0, "bernoulli", "logit"), (1.0, "bernoulli", "logit"), (0.0, "poisson", "log")])
+def test_a_constant_response_has_a_mode_near_its_center(value, family, link):
+    y, record = np.full(N, value), get_family(family)
+    mode = glm_mode(X, y, np.zeros(N), family=record, link=get_link(link))
     assert np.all(np.isfinite(mode.beta))
+    assert abs(mode.beta[0] - record.response_center(y, get_link(link))) < INTERCEPT_SD
+
+
+def test_a_flat_likelihood_does_not_scatter_the_chains():
+    table = TABLE.assign(count=0)
+    ready = prepare(make_spec("count ~ x + (1 | g)", family="poisson", link="log"), table)
+    start, spread = flat_start(program_of(ready).layout, make_sketch(ready.design, ready.family, ready.link))
+    assert np.all(np.abs(start) < 20)
+    assert np.all(spread <= 1)
 
 
 TABLE = pd.DataFrame({"x": X[:, 1], "f": np.where(X[:, 2] == 1, "b", "a"), "g": RNG.choice(list("pqrst"), N)}).assign(
@@ -67,6 +79,11 @@ CASES = [
     ("binary", "bernoulli", "cloglog"),
     ("count", "poisson", "log"),
 ]
+
+
+def program_of(ready):
+    form = {"g": "noncentered"}
+    return make_program(ready.design, ready.priors, family=ready.family, link=ready.link.name, center=True, parameterization=form)
 
 
 def start_of(formula, family, link, priors=None, *, center=True):
