@@ -253,7 +253,7 @@ def draw_kernel(
 
 def draw_integrated(program: Any, ready: Prepared, sketch: Sketch, settings: Settings, *, progress: bool) -> RawDraws:
     """Sample coefficients and SD, then draw the random intercepts; imports numba and nutpie, not PyMC."""
-    from bayesglmm.sampler.kernel import sample_integrated
+    from bayesglmm.sampler.integrated import sample_integrated
 
     return sample_integrated(program, ready.design, sketch, settings, progress=progress)
 

@@ -101,7 +101,9 @@ def _block(flat: FloatArray, theta: FloatArray, block: np.ndarray) -> BlockDraws
     offsets = 1 if block[d.CENTERED] == 1 else J
     w = x.astype(np.float64, copy=True)
     w[..., :offsets, :] = x[..., :offsets, :] @ np.swapaxes(A, -1, -2)
-    return BlockDraws(sd, L @ np.swapaxes(L, -1, -2), _reflect(w))
+    correlation = L @ np.swapaxes(L, -1, -2)
+    correlation[..., np.arange(q), np.arange(q)] = 1.0  # exactly, not to rounding
+    return BlockDraws(sd, correlation, _reflect(w))
 
 
 def _reflect(w: FloatArray) -> FloatArray:

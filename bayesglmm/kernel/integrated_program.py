@@ -1,11 +1,8 @@
-"""A model whose random intercepts are integrated out, behind one function pointer, and the way back to all its parameters."""
+"""A model whose random intercepts are integrated out: when that pays, its arrays, and the way back to all its parameters."""
 
 from dataclasses import dataclass, fields
-from typing import Any
 
-import numba as nb
 import numpy as np
-from numba import carray
 
 from bayesglmm.design.design import Design
 from bayesglmm.families.base import Family
@@ -13,7 +10,6 @@ from bayesglmm.kernel.derive import BlockDraws, Derived, on_users_scale
 from bayesglmm.kernel.integrated import LOGIT, POISSON, REACH, draw_effects, log_density, widest_step
 from bayesglmm.kernel.layout import Internal, internal_columns, map_of_priors, scalar_table
 from bayesglmm.kernel.patterns import Patterns, find_patterns
-from bayesglmm.kernel.program import BAD_GRADIENT, BAD_VALUE, DENSITY, OK, as_floats, as_longs
 from bayesglmm.spec.priors import ResolvedPriors
 from bayesglmm.types import FloatArray, IntArray
 
@@ -180,33 +176,3 @@ def derive_integrated(flat: FloatArray, program: IntegratedProgram, seed: int) -
     block = BlockDraws(sd, np.ones((chains, n_draws, 1, 1)), b.reshape(chains, n_draws, -1, 1))
     beta = on_users_scale(theta[:, :-1].reshape(chains, n_draws, -1), program.internal)
     return Derived(beta, (block,), np.empty((chains, n_draws, 0)))
-
-
-@nb.cfunc(DENSITY, cache=True, error_model="numpy")
-def integrated_pointer(dim: Any, x: Any, grad: Any, value: Any, data: Any) -> int:
-    """Evaluate the record's model; the sampler's contract is 0 fine, 3 gradient not finite, 4 value not finite."""
-    u = carray(data, (15,))
-    r, p, e, k = u[0], u[1], u[2], u[3]
-    gradient = carray(grad, (dim,))
-    total = log_density(
-        carray(x, (dim,)),
-        gradient,
-        carray(as_longs(u[4]), (1,)),
-        carray(as_floats(u[5]), (2,)),
-        carray(as_longs(u[6]), (p + 1, 2)),
-        carray(as_floats(u[7]), (p + 1, 5)),
-        carray(as_floats(u[8]), (p, p)),
-        carray(as_floats(u[9]), (r, p)),
-        carray(as_floats(u[10]), (r, 3)),
-        carray(as_longs(u[11]), (k + 1,)),
-        carray(as_longs(u[12]), (e,)),
-        carray(as_floats(u[13]), (e,)),
-        carray(as_floats(u[14]), (k,)),
-    )
-    value[0] = total
-    if not np.isfinite(total):
-        return BAD_VALUE
-    for i in range(dim):
-        if not np.isfinite(gradient[i]):
-            return BAD_GRADIENT
-    return OK

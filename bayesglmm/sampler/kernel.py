@@ -10,16 +10,12 @@ from bayesglmm.design.design import Design
 from bayesglmm.fit.provenance import Settings
 from bayesglmm.kernel import density as d
 from bayesglmm.kernel.derive import Derived, derive
-from bayesglmm.kernel.integrated_program import IntegratedProgram, derive_integrated, integrated_pointer
 from bayesglmm.kernel.layout import Internal, Layout
 from bayesglmm.kernel.priors import EXP, INTERVAL
 from bayesglmm.kernel.program import Program, copy_out, density_pointer
 from bayesglmm.sampler.nutpie import FLAT, FlatDensity, RawDraws, sample_flat
 from bayesglmm.sampler.start import MOST_SPREAD, OFFSET_SPREAD, OTHER_SPREAD, SD_SPREAD
 from bayesglmm.types import FloatArray, IntArray
-
-EFFECTS_STREAM = 1
-"""Random numbers for the effects come from a stream of their own, apart from the sampler's."""
 
 
 def sample_program(program: Program, design: Design, sketch: Sketch, settings: Settings, *, progress: bool) -> RawDraws:
@@ -47,28 +43,6 @@ def sample_program(program: Program, design: Design, sketch: Sketch, settings: S
     raw = sample_flat(FlatDensity(density_pointer, copy_out, program.record, start, spread), settings, progress=progress)
     flat = raw.posterior[FLAT].transpose(*naming.SAMPLE_DIMS, ...).to_numpy()
     return RawDraws(name_draws(derive(flat, program.layout), design, program.layout.auxiliary), raw.sample_stats)
-
-
-def sample_integrated(program: IntegratedProgram, design: Design, sketch: Sketch, settings: Settings, *, progress: bool) -> RawDraws:
-    """Draw coefficients and SD with NUTS, then the random intercepts from their exact conditional distribution.
-
-    Parameters
-    ----------
-    program
-        Compiled density with the random intercepts integrated out.
-    design, sketch, settings, progress
-        As for :func:`sample_program`.
-
-    Raises
-    ------
-    SamplingError
-        As for :func:`sample_program`.
-    """
-    start, spread = scalar_start(program.arrays.kinds, program.arrays.numbers, program.internal, sketch, auxiliary=0)
-    raw = sample_flat(FlatDensity(integrated_pointer, copy_out, program.record, start, spread), settings, progress=progress)
-    flat = raw.posterior[FLAT].transpose(*naming.SAMPLE_DIMS, ...).to_numpy()
-    seed = int(np.random.SeedSequence(settings.seed, spawn_key=(EFFECTS_STREAM,)).generate_state(1)[0])
-    return RawDraws(name_draws(derive_integrated(flat, program, seed), design, ()), raw.sample_stats)
 
 
 def flat_start(layout: Layout, sketch: Sketch) -> tuple[FloatArray, FloatArray]:
