@@ -28,7 +28,7 @@ RESIDUAL_SD = "sigma"
 ADDITIVE_LINK = "identity"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Design:
     """A model's arrays; n rows, p fixed columns.
 
@@ -129,8 +129,8 @@ def build_design(
     check_rank(columns.matrix, columns.labels, "fixed effects")
     unknown_residual = RESIDUAL_SD in family.auxiliary and observed.se is None
     check_groups(groups, table.n_rows, unknown_residual=unknown_residual)
-    if unknown_residual and np.ptp(observed.y) == 0.0:
-        raise DesignError("the response does not vary", where=spec.response.text, fix="check the rows that were selected")
+    if unknown_residual:
+        _check_residual(observed.y, columns.matrix.shape[1], spec.response.text)
     return Design(
         observed.y,
         observed.trials,
@@ -186,6 +186,18 @@ def _observe(spec: ModelSpec, table: Table, family: Family, link: Link) -> _Obse
     if weights is not None:
         check_positive(weights, "weights", table.rows)
     return _Observed(y, trials, se, weights)
+
+
+def _check_residual(y: FloatArray, n_columns: int, response: str) -> None:
+    """Refuse a residual SD that the data cannot tell: a constant response, or a coefficient per row."""
+    if np.ptp(y) == 0.0:
+        raise DesignError("the response does not vary", where=response, fix="check the rows that were selected")
+    if n_columns >= len(y):
+        raise DesignError(
+            "there are as many coefficients as rows, so the residual cannot be told from them",
+            where=f"fixed effects: {n_columns} columns, {len(y)} rows",
+            fix="use fewer terms, make a factor with many levels a grouping factor, (1 | g), or give known standard errors, y | se(s)",
+        )
 
 
 def _groups(

@@ -148,10 +148,10 @@ def describe_rows(bad: BoolArray, rows: IntArray | None = None) -> str:
     return f"rows {', '.join(str(r) for r in shown)}{more} ({len(at)} in all, counted from 0)"
 
 
-def unknown_column(name: str, available: list[str]) -> ColumnError:
+def unknown_column(name: object, available: list[str]) -> ColumnError:
     """Make the error for a column that is not there, with the nearest name."""
     folded = {a.casefold(): a for a in reversed(available)}
-    near = get_close_matches(name.casefold(), folded, n=1)
+    near = get_close_matches(str(name).casefold(), folded, n=1)
     hint = f"did you mean {folded[near[0]]!r}? " if near else ""
     listed = ", ".join(available[:20]) + (", ..." if len(available) > 20 else "")
     return ColumnError(f"the table has no column {name!r}", fix=f"{hint}The columns are: {listed}")

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bayesglmm.design.expressions import Call, CallSite, Scope, describe_rows, evaluate_in
 from bayesglmm.design.table import Column, Table, levels_of
 from bayesglmm.design.transforms import LEARNERS, Transform
 from bayesglmm.errors import ArgumentError, ColumnError, DesignError, FormulaError, LevelError
-from bayesglmm.spec.gate import expression_tree
+from bayesglmm.spec.gate import expression_tree, quote
 from bayesglmm.types import FloatArray, IntArray
 
 type Functions = Mapping[str, Callable[..., Any]]
@@ -20,6 +21,11 @@ type State = tuple[tuple[int, Transform], ...]
 CATEGORICAL = "C"
 TREATMENT = "treatment"
 SHOWN_LEVELS = 5
+ROW_BY_ROW = 1e-9
+"""Relative difference, well above rounding, between a row of a user's function computed among all rows and among some."""
+
+MANY_LEVELS = 10
+"""A text column with more levels than this, half of them numbers, is taken for numbers that were read as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,7 @@ def learn_factor(text: str, table: Table, *, contrasts: Mapping[str, str], funct
     Raises
     ------
     ColumnError
-        If a column is unknown, or text where numbers are needed.
+        If a column is unknown, text where numbers are needed, or numbers that were read as text.
     MissingValueError
         If a transform gives a number that is not finite.
     DesignError
@@ -93,6 +99,8 @@ def learn_factor(text: str, table: Table, *, contrasts: Mapping[str, str], funct
     column = _categorical_column(tree, table)
     if column is not None:
         codes, levels = levels_of(column)
+        if isinstance(tree, ast.Name):
+            _check_text(column, levels)
         contrast, reference = _contrast(tree, contrasts.get(column.name, TREATMENT))
         if reference is not None and reference not in levels:
             raise FormulaError(f"the reference level {reference!r} does not occur", where=text, fix=f"the levels are: {_listed(levels)}")
@@ -143,6 +151,30 @@ def match_levels(column: Column, levels: tuple[str, ...], table: Table) -> IntAr
 def is_factor(column: Column) -> bool:
     """Whether a bare column is coded by its levels: text, categories and booleans."""
     return column.kind != "number"
+
+
+def _check_text(column: Column, levels: tuple[str, ...]) -> None:
+    """Refuse a bare column of many texts that are mostly numbers: one of them that is none makes a factor of the whole column."""
+    numbers = [name for name in levels if _is_number(name)]
+    if column.kind != "category" or len(levels) <= MANY_LEVELS or 2 * len(numbers) < len(levels):
+        return
+    odd = tuple(name for name in levels if not _is_number(name))
+    fractions = tuple(name for name in numbers if not name.strip().lstrip("+-").isdigit())
+    if odd or fractions:
+        shown = f"no number: {_listed(odd)}" if odd else f"such as {_listed(fractions)}"
+        raise ColumnError(
+            "a column of numbers was read as text",
+            where=f"column {column.name!r}: {len(levels)} different values, {shown}",
+            fix=f"correct the values, or make it a column of numbers; if these are levels, write C({quote(column.name)})",
+        )
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text is a finite number, with a point or a comma."""
+    try:
+        return bool(np.isfinite(float(text.replace(",", "."))))
+    except ValueError:
+        return False
 
 
 def _categorical_column(tree: ast.expr, table: Table) -> Column | None:
@@ -204,19 +236,41 @@ def _apply(transform: Transform, site: CallSite, table: Table) -> FloatArray:
 
 
 def _own_call(function: Callable[..., Any], n_rows: int) -> Call:
-    """Wrap a user's function, so that it is checked to give one row per row."""
+    """Wrap a user's function, so that it is checked to give one row per row, from that row alone."""
+    backwards = np.arange(n_rows)[::-1][: (n_rows + 1) // 2]
 
     def call(site: CallSite) -> FloatArray:
-        result = np.asarray(function(*site.args, **site.keywords))
+        result = _called(function, site)
         if result.dtype.kind not in "biuf" or result.ndim not in (1, 2) or len(result) != n_rows:
             raise ColumnError(
                 f"{site.name}() must return numbers, one row per row of the table",
                 where=f"{site.text} gave {result.dtype} of shape {result.shape}, the table has {n_rows} rows",
                 fix="return an array of shape (n,) or (n, k)",
             )
+        part = _called(function, site, backwards)
+        if part.shape != result[backwards].shape or not np.allclose(part, result[backwards], rtol=ROW_BY_ROW, atol=0.0, equal_nan=True):
+            raise ColumnError(
+                f"{site.name}() must make each row from that row alone, or new rows would be coded unlike those of the data",
+                where=f"{site.text} of some rows is not the same as these rows of {site.text}",
+                fix="compute such a column in the table; scale(x) and center(x) remember the mean of the data",
+            )
         return result.astype(float)
 
     return call
+
+
+def _called(function: Callable[..., Any], site: CallSite, rows: IntArray | None = None) -> NDArray[Any]:
+    """Call a user's function for all rows, or for some of them, on copies of the columns."""
+
+    def taken(value: object) -> object:
+        return value[slice(None) if rows is None else rows].copy() if isinstance(value, np.ndarray) and value.ndim else value
+
+    try:
+        return np.asarray(function(*map(taken, site.args), **{k: taken(v) for k, v in site.keywords.items()}))
+    except Exception as error:
+        raise ArgumentError(
+            f"your function {site.name}() failed: {type(error).__name__}: {error}", where=site.text, fix="try it on the columns by itself"
+        ) from error
 
 
 def _as_block(values: FloatArray) -> FloatArray:

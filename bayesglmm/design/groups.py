@@ -18,7 +18,7 @@ from bayesglmm.types import FloatArray, IntArray
 NESTING = ":"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class GroupDesign:
     """One group term on the rows of a design.
 

@@ -22,6 +22,9 @@ from bayesglmm.spec.priors import ResolvedPriors
 from bayesglmm.spec.schema import ModelFile
 from bayesglmm.types import Missing, check_choice
 
+SHOWN = 60
+"""Characters of a wrong argument that a message shows."""
+
 type Functions = Mapping[str, Callable[..., Any]]
 
 
@@ -66,7 +69,7 @@ def prepare(
     BayesglmmError
         If anything about the spec or the data is wrong.
     """
-    model_file, asked = (spec, spec.spec) if isinstance(spec, ModelFile) else (None, spec)
+    model_file, asked = (spec, spec.spec) if isinstance(spec, ModelFile) else (None, _check_spec(spec))
     table_data = _data_of(model_file, data)
     plain = expand_spec(asked, column_names(table_data))
     check_built(plain)
@@ -77,6 +80,14 @@ def prepare(
     for note in design.notes:
         warnings.warn(note, DesignWarning, stacklevel=3)
     return Prepared(plain, family, link, design, resolve_priors(plain, design, family, link), to_frame(table))
+
+
+def _check_spec(spec: object) -> ModelSpec:
+    """Refuse what is no spec: a formula alone does not say the family."""
+    if not isinstance(spec, ModelSpec):
+        fix = "pass a model file, bg.load_spec(path), or the spec of a fit, fit.spec; a formula is fitted by bg.glmm(formula, data)"
+        raise ArgumentError(f"a model is needed, not {type(spec).__name__}", where=f"{str(spec)[:SHOWN]!r}", fix=fix)
+    return spec
 
 
 def family_and_link(family: str, link: str | None) -> tuple[Family, Link]:

@@ -106,7 +106,7 @@ def column_names(data: Any) -> tuple[str, ...]:
 def row_count(data: Any) -> int:
     """Count the rows of a table; an empty dict is one row."""
     if isinstance(data, Mapping):
-        return next((len(v) for v in data.values() if np.ndim(v) != 0), 1)
+        return next((len(v) for v in data.values() if _is_column(v)), 1)
     frame = _open(data)
     return int(frame.select(nw.len()).collect().item()) if isinstance(frame, nw.LazyFrame) else len(frame)
 
@@ -183,10 +183,20 @@ def _from_arrays(arrays: Mapping[str, Any]) -> pd.DataFrame:
     for name, values in arrays.items():
         series = values.to_pandas() if hasattr(values, "to_pandas") else values
         columns[name] = series.array if isinstance(series, pd.Series) else series
-    sizes = {name: len(v) for name, v in columns.items() if np.ndim(v) != 0}
+    wide = [name for name, v in columns.items() if len(getattr(v, "shape", ())) > 1]
+    if wide:
+        raise ColumnError("an array has more than one dimension", where=", ".join(wide), fix="give one array (n,) per column")
+    sizes = {name: len(v) for name, v in columns.items() if _is_column(v)}
     if len(set(sizes.values())) > 1:
         raise ColumnError("the arrays have different lengths", where=", ".join(f"{k}: {v}" for k, v in sizes.items()))
     return pd.DataFrame(columns) if sizes else pd.DataFrame(columns, index=[0])
+
+
+def _is_column(values: Any) -> bool:
+    """Whether a value of a dict is a column, rather than one value for all rows."""
+    if hasattr(values, "shape"):
+        return len(values.shape) > 0
+    return hasattr(values, "to_pandas") or (isinstance(values, Sequence) and not isinstance(values, str | bytes))
 
 
 def _check_known(names: tuple[str, ...], available: Sequence[Any]) -> None:
@@ -220,11 +230,7 @@ def _read(name: str, series: Any) -> _Raw:
         return _text(name, series.to_pandas())
     if dtype == nw.Object:
         return _objects(name, series.to_pandas())
-    raise ColumnError(
-        f"a column of type {dtype} is neither number nor text",
-        where=f"column {name!r}",
-        fix="turn it into a number (days since a start) or text first",
-    )
+    raise _wrong_type(name, str(series.to_native().dtype) if dtype == nw.Unknown else str(dtype))
 
 
 def _integers(name: str, series: Any) -> _Raw:
@@ -277,8 +283,18 @@ def _objects(name: str, series: "pd.Series[Any]") -> _Raw:
         return _Raw(name, "bool", np.where(missing, False, series.to_numpy()).astype(np.float64), missing, BOOL_LEVELS)
     if all(issubclass(k, (int, float, np.integer, np.floating)) and not issubclass(k, bool) for k in kinds):
         return _Raw(name, "number", np.where(missing, np.nan, series.to_numpy()).astype(np.float64), missing)
+    if len(kinds) == 1:
+        raise _wrong_type(name, kinds.pop().__name__)
     listed = ", ".join(sorted(k.__name__ for k in kinds))
     raise ColumnError("a column mixes kinds of values", where=f"column {name!r}: {listed}", fix="make it all numbers or all text")
+
+
+def _wrong_type(name: str, kind: str) -> ColumnError:
+    return ColumnError(
+        f"a column of type {kind} is neither number nor text",
+        where=f"column {name!r}",
+        fix="turn it into a number (days since a start) or text first",
+    )
 
 
 def _check_infinite(raw: _Raw) -> None:

@@ -106,7 +106,7 @@ def stored_variables(design: Design, auxiliary: tuple[str, ...]) -> tuple[str, .
 
 def flatten(draws: FloatArray) -> FloatArray:
     """Join chains and draws: (chain, draw, ...) to (S, ...)."""
-    return draws.reshape(-1, *draws.shape[2:])
+    return draws.reshape(draws.shape[0] * draws.shape[1], *draws.shape[2:])
 
 
 def make_tree(

@@ -15,9 +15,9 @@ from bayesglmm.spec.model_spec import ModelSpec
 from bayesglmm.spec.priors import ResolvedPriors
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Fit:
-    """A fitted model.
+    """A fitted model. Two fits are equal when they are one object; compare their ``spec``, ``frame`` or ``idata``.
 
     Attributes
     ----------

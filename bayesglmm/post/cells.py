@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayesglmm.design.expressions import unknown_column
-from bayesglmm.errors import ArgumentError
+from bayesglmm.errors import ArgumentError, ColumnError
 from bayesglmm.post.rows import Rows
 from bayesglmm.types import FloatArray, IntArray
 
@@ -87,7 +87,7 @@ def row_weights(rows: Rows, weights: Any) -> FloatArray | None:
     ColumnError
         If there is no such column.
     ArgumentError
-        If the length is wrong, or a weight is negative or not finite.
+        If the weights are no numbers, the length is wrong, or a weight is negative or not finite.
     """
     if weights is None:
         return None
@@ -95,13 +95,15 @@ def row_weights(rows: Rows, weights: Any) -> FloatArray | None:
         if weights not in rows.frame.columns:
             raise unknown_column(weights, [str(c) for c in rows.frame.columns])
         weights = rows.frame[weights]
-    values = np.asarray(weights, dtype=np.float64)
+    try:
+        values = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError("weights must be numbers", where="weights", fix="name a numeric column, or give one number per row") from error
     if values.shape != (rows.n_rows,):
         raise ArgumentError(f"weights of shape {values.shape} for {rows.n_rows} rows", fix="give one weight per row")
-    if not np.all(np.isfinite(values)) or np.any(values < 0.0):
-        raise ArgumentError(
-            "weights must be finite and not negative", where=f"row {int(np.flatnonzero(~(values >= 0.0))[0])} (counted from 0)"
-        )
+    bad = ~(np.isfinite(values) & (values >= 0.0))
+    if np.any(bad):
+        raise ArgumentError("weights must be finite and not negative", where=f"row {int(np.flatnonzero(bad)[0])} (counted from 0)")
     return values
 
 
@@ -111,7 +113,9 @@ def _codes(frame: pd.DataFrame, n_rows: int, by: Sequence[str] | None) -> tuple[
         return np.arange(n_rows, dtype=np.int64), frame.reset_index(drop=True)
     for name in by:
         if name not in frame.columns:
-            raise unknown_column(name, [str(c) for c in frame.columns])
+            nearest = unknown_column(name, [str(c) for c in frame.columns]).fix
+            hint = "A fit keeps the columns that its formula uses: for others give the table itself, at=table"
+            raise ColumnError(f"there is no column {name!r} to average within", fix=f"{nearest}. {hint}")
     if not by:
         return np.zeros(n_rows, dtype=np.int64), pd.DataFrame(index=range(1))
     grouped = frame.groupby(list(by), observed=True, sort=True)

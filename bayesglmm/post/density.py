@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.draws import auxiliary_draws, flatten
 from bayesglmm.fit.fit import Fit
 from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fit_parameters, fixed_eta, group_eta
@@ -25,8 +26,14 @@ def log_likelihood(fit: Fit, rows: Sequence[int] | IntArray | None = None) -> Fl
     -------
     ndarray, shape (S, rows)
         Chains joined. Likelihood weights, where the model has them, multiply each row, as they do in the density that was sampled.
+
+    Raises
+    ------
+    ArgumentError
+        If ``rows`` are no row numbers of the design.
     """
-    chosen = np.arange(len(fit.design.y)) if rows is None else np.asarray(rows, dtype=np.int64)
+    n_rows = len(fit.design.y)
+    chosen = np.arange(n_rows) if rows is None else _row_numbers(rows, n_rows)
     return _log_likelihood(fit, fit_parameters(fit, effects=True), _sampled(fit), chosen)
 
 
@@ -46,6 +53,15 @@ def probe_log_likelihood(fit: Fit, rows: Sequence[int] | IntArray, draw: int = 0
     auxiliary = {name: values[one] for name, values in _sampled(fit).items()}
     parameters = fit_parameters(fit, effects=True).take(one)
     return float(_log_likelihood(fit, parameters, auxiliary, np.asarray(rows, dtype=np.int64)).sum())
+
+
+def _row_numbers(rows: Sequence[int] | IntArray, n_rows: int) -> IntArray:
+    """Whole numbers from 0 to n - 1, as an array."""
+    numbers = np.asarray(rows)
+    whole = numbers.ndim == 1 and (numbers.dtype.kind in "iu" or numbers.size == 0)
+    if not whole or np.any(numbers < 0) or np.any(numbers >= n_rows):
+        raise ArgumentError("these are no rows of the data", where=f"rows={rows!r}", fix=f"give whole numbers from 0 to {n_rows - 1}")
+    return numbers.astype(np.int64)
 
 
 def _sampled(fit: Fit) -> dict[str, FloatArray]:

@@ -99,7 +99,10 @@ def heterogeneity(fit: Fit, at: Any = None, *, level: float = 0.95, ci_prob: flo
 def _two_scales(rows: Rows, law: _Law, link: Link, choice: IntervalChoice) -> pd.DataFrame:
     """Two lines per row: the link scale, and the response scale."""
     scales: dict[str, Callable[[FloatArray], FloatArray]] = {"link": np.asarray, "response": link.inverse}
-    parts = [join_columns(rows.frame.assign(scale=name), _columns(law, transform, choice)) for name, transform in scales.items()]
+    parts = [
+        join_columns(rows.frame, {"scale": np.full(rows.n_rows, name), **_columns(law, transform, choice)})
+        for name, transform in scales.items()
+    ]
     return pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
 
 

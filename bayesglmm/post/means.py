@@ -88,9 +88,7 @@ def means(  # noqa: PLR0913 (one public call; all but two are keywords)
     check_choice("scale", scale, Scale)
     if over is not None:
         raise NotBuiltError("averaging over some factors only", where=f"over={over!r}", fix="leave it out: all factors are averaged over")
-    columns = [by] if isinstance(by, str) else None if by is None else list(by)
-    if columns is None and at is None:
-        columns = []
+    columns = _columns(by, at)
     if columns is None and weights is not None:
         raise ArgumentError(
             "weights are given, but no rows are averaged", where="weights", fix="name the columns to average within, by=..."
@@ -99,7 +97,7 @@ def means(  # noqa: PLR0913 (one public call; all but two are keywords)
     unique, which = distinct_rows(rows, levels=target == "group")
     cells = make_cells(rows, which, by=columns, weights=row_weights(rows, weights))
     draws, bound = cell_means(fit, unique, cells, target=target, scale=scale)
-    labels = join_columns(cells.frame, summarise(draws, choice))
+    labels = join_columns(cells.frame, summarise(draws, choice), reserved=(MEAN,))
     sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
     coords = {str(c): labels[c].to_numpy() for c in labels.columns[: cells.frame.shape[1]]}
     notes = (*rows.notes, *_notes(fit.link, target, bound, rows, columns), *run_notes(fit))
@@ -137,6 +135,17 @@ def cell_means(fit: Fit, rows: Rows, cells: Cells, *, target: Target, scale: Sca
         values[block] = _reduce(fit.link, predictors.value, cells, scale)
         bound = max(bound, predictors.bound)
     return values, bound
+
+
+def _columns(by: str | Sequence[str] | None, at: Any) -> list[str] | None:
+    """Columns to average within, each once; none for one average of all rows of the data; None for a line per row."""
+    if by is None:
+        return [] if at is None else None
+    names = [by] if isinstance(by, str) else list(by) if isinstance(by, Sequence) else [by]
+    wrong = [name for name in names if not isinstance(name, str)]
+    if wrong:
+        raise ArgumentError(f"by={by!r} names no columns", fix="give the name of a column, or a list of names")
+    return list(dict.fromkeys(names))
 
 
 def _reduce(link: Link, eta: FloatArray, cells: Cells, scale: Scale) -> FloatArray:

@@ -46,8 +46,9 @@ def random_effects(
     factor
         Name of one grouping factor, ``g`` or ``g:h``; all when None.
     coefficients
-        Add the fixed effect of the same name, beta + b_j (the constant goes with the intercept). An effect without one stays as it is; the
-        notes say so. Shrinkage and reliability are left out: they speak of b_j.
+        Add the fixed effect of the same name and coding, beta + b_j (the constant goes with the intercept). An effect without one stays as
+        it is, and the notes say so: ``f[b]`` is a level in ``(0 + f | g)`` and a difference from the reference in ``y ~ f``. Shrinkage
+        and reliability are left out: they speak of b_j.
     ci_prob, ci_kind
         Level and kind (``eti``, ``hdi``) of the intervals, those of the ranks included.
 
@@ -102,15 +103,24 @@ def _effects(fit: Fit, group: GroupDesign, choice: IntervalChoice, coefficients:
     b, sd = flatten(effect_draws(fit.posterior, group)), flatten(sd_draws(fit.posterior, group))
     beta = fit_parameters(fit, effects=False).beta
     found = []
-    for k, label in enumerate(group.labels):
-        column = naming.INTERCEPT if label == CONSTANT_EFFECT else label
-        matched = coefficients and column in fit.design.labels
-        draws = b[:, :, k] + beta[:, [fit.design.labels.index(column)]] if matched else b[:, :, k]
+    for k, (label, twin) in enumerate(zip(group.labels, _twins(fit, group), strict=True)):
+        fixed = beta[:, [twin]] if coefficients and twin is not None else None
+        draws = b[:, :, k] if fixed is None else b[:, :, k] + fixed
         columns = {**summarise(draws, choice), **_ranks(draws, choice)}
         if not coefficients:
             columns |= _shrinkage(draws, sd[:, k])
         labels = {"factor": group.name, "level": list(group.levels), "effect": label}
-        found.append(_Effect(pd.DataFrame({**labels, **columns}), draws, f"{label} of {group.name}", matched))
+        found.append(_Effect(pd.DataFrame({**labels, **columns}), draws, f"{label} of {group.name}", fixed is not None))
+    return found
+
+
+def _twins(fit: Fit, group: GroupDesign) -> list[int | None]:
+    """For each effect the fixed column of the same term coded by the same columns; None where there is none."""
+    fixed = {(t.name, t.levels): t.start for t in fit.design.fixed}
+    found: list[int | None] = []
+    for term in group.effects:
+        start = fixed.get((naming.INTERCEPT if term.name == CONSTANT_EFFECT else term.name, term.levels))
+        found += [None if start is None else start + k for k in range(term.stop - term.start)]
     return found
 
 
@@ -133,7 +143,7 @@ def _notes(effects: list[_Effect], table: pd.DataFrame, coefficients: bool) -> t
     if coefficients:
         alone = [e.name for e in effects if not e.matched]
         others = "the random effects of other factors and effects are at zero"
-        left = (f"No fixed effect of that name: {', '.join(alone)}; shown as b_j alone.",) if alone else ()
+        left = (f"No fixed effect of that name and coding: {', '.join(alone)}; shown as b_j alone.",) if alone else ()
         return (f"Fixed effect plus random effect; {others}.", *left)
     negative = int((table["reliability"] < 0.0).sum())
     return (

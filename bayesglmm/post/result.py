@@ -135,9 +135,9 @@ def draws_dataset(values: Mapping[str, FloatArray], sizes: tuple[int, int], dim:
     return xr.Dataset(arrays, coords={**chains, **{name: (dim, np.asarray(c)) for name, c in coords.items()}})
 
 
-def join_columns(labels: pd.DataFrame, numbers: Mapping[str, FloatArray]) -> pd.DataFrame:
-    """Columns that tell rows apart, then columns of numbers; a label column whose name is taken gets ``_`` appended."""
-    taken = {*numbers, CHAIN, DRAW, "row"}
+def join_columns(labels: pd.DataFrame, numbers: Mapping[str, NDArray[Any]], *, reserved: Sequence[str] = ()) -> pd.DataFrame:
+    """Columns that tell rows apart, then columns of numbers; a label column whose name is taken or reserved gets ``_`` appended."""
+    taken = {*numbers, *reserved, CHAIN, DRAW, "row"}
     names = {str(c): str(c) for c in labels.columns}
     for name in names:
         while names[name] in taken:

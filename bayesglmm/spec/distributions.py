@@ -33,7 +33,7 @@ class Prior:
             Naming the prior and the parameter.
         """
         for key, value in self.values:
-            if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+            if not isinstance(value, Real) or isinstance(value, bool) or not _is_finite(value):
                 raise PriorError(f"{key}={value!r} is not a finite number", where=type(self).__name__, fix="give a plain number")
             if key in self.positive and not value > 0:
                 raise PriorError(f"{key}={value!r} must be positive", where=type(self).__name__, fix=f"choose {key} > 0")
@@ -54,6 +54,14 @@ class Prior:
     def text(self) -> str:
         """The prior as one writes it, numbers to six digits: ``Normal(0, 5)``."""
         return f"{type(self).__name__}({', '.join(f'{value:.6g}' for _, value in self.values)})"
+
+
+def _is_finite(value: Real) -> bool:
+    """Whether a number is finite as a double; whole numbers may be too large for one."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ def make_spec(formula: str, *, family: str, link: str, **options: Unpack[SpecOpt
     PriorError
         Bad address, or a prior that does not fit it.
     ArgumentError
-        Unknown option, family or link that is no name, unknown contrast.
+        Unknown option, or one of a wrong type; family or link that is no name, unknown contrast.
     """
     unknown = [name for name in options if name not in SpecOptions.__annotations__]
     if unknown:
@@ -148,10 +148,10 @@ def make_spec(formula: str, *, family: str, link: str, **options: Unpack[SpecOpt
         groups=parsed.groups,
         family=_registry_name("family", family),
         link=_registry_name("link", link),
-        priors=check_priors(options.get("priors") or {}, functions=functions),
+        priors=check_priors(_mapping("priors", options.get("priors"), "{'b': Normal(0, 2.5)}"), functions=functions),
         offsets=_offsets(parsed.offsets, options.get("offset")),
         center=_flag(options.get("center", True)),
-        contrasts=_contrasts(options.get("contrasts") or {}),
+        contrasts=_contrasts(_mapping("contrasts", options.get("contrasts"), "{'drug': 'sum'}")),
         functions=tuple(sorted(functions & parsed.called)),
         dot=parsed.dot,
         without=parsed.without,
@@ -170,17 +170,32 @@ def _weighted(response: Response, weights: str | None) -> Response:
         return response
     if response.weights is not None:
         raise FormulaError("weights are given twice", where=f"{response.text} and weights={weights!r}", fix="keep one")
-    return replace(response, weights=check_expression(weights, plain=True))
+    return replace(response, weights=check_expression(_text("weights", weights), plain=True))
 
 
 def _offsets(offsets: tuple[str, ...], offset: str | None) -> tuple[str, ...]:
     """Return the offsets with one that was given beside the formula."""
     if offset is None:
         return offsets
-    text = check_expression(offset, plain=True)
+    text = check_expression(_text("offset", offset), plain=True)
     if text in offsets:
         raise FormulaError("the same offset is given twice", where=f"offset({text})", fix="keep one")
     return (*offsets, text)
+
+
+def _text(what: str, value: object) -> str:
+    """Check that weights or an offset are named, not brought along as numbers."""
+    if not isinstance(value, str):
+        fix = f"put the numbers in a column of the table and name it, {what}='w' or {what}='log(n)'"
+        raise ArgumentError(f"{what}= takes the name of a column or an expression, not {type(value).__name__}", fix=fix)
+    return value
+
+
+def _mapping[T](what: str, value: Mapping[str, T] | None, example: str) -> Mapping[str, T]:
+    """Check that priors or contrasts are given by name."""
+    if value is not None and not isinstance(value, Mapping):
+        raise ArgumentError(f"{what}= takes a mapping, not {type(value).__name__}", fix=f"for example {what}={example}")
+    return value or {}
 
 
 def _contrasts(contrasts: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -104,7 +104,7 @@ def unknown_function(name: str, functions: frozenset[str] = frozenset()) -> tupl
     hint = f"did you mean {near[0]}()? " if near else ""
     return (
         f"the function {name}() is not listed",
-        f"{hint}Listed: {', '.join(known)}; your own functions enter through the argument functions=",
+        f"{hint}Listed: {', '.join(known)}; your own functions enter through the argument functions= and can be called in terms only",
     )
 
 

@@ -193,7 +193,14 @@ REFUSED = [
     ("scale(k)", DATA.assign(k=1.0), {}, DesignError, r"constant column cannot be scaled.*Where: scale\(k\)"),
     ("ns(flag, 4)", DATA, {}, DesignError, r"Where: ns\(flag, 4\)"),
     ("f(x)", DATA, {"functions": {"f": lambda x: x[:3]}}, ColumnError, r"f\(\) must return numbers, one row per row"),
+    ("f(x)", DATA, {"functions": {"f": lambda x: x - x.mean()}}, ColumnError, r"f\(\) must make each row from that row alone"),
+    ("f(x)", DATA, {"functions": {"f": np.cumsum}}, ColumnError, r"f\(\) must make each row from that row alone"),
+    ("f(x)", DATA, {"functions": {"f": lambda x: {}["k"]}}, ArgumentError, r"your function f\(\) failed: KeyError: 'k'"),
+    ("f(x)", DATA, {"functions": {"f": 3}}, ArgumentError, r"your function f\(\) failed: TypeError"),
     ("f(x)", DATA, {"functions": {"f": lambda x: np.where(x > 0, np.nan, x)}}, MissingValueError, r"f\(x\) is not a finite"),
+    ("x", DATA.assign(x=[*map(str, range(59)), "oops"]), {}, ColumnError, r"read as text.*'x': 60 different values, no number: 'oops'"),
+    ("x", DATA.assign(x=DATA["x"].astype(str)), {}, ColumnError, "read as text.*60 different values, such as"),
+    ("x", DATA.assign(x=[f"{i},5" for i in range(60)]), {}, ColumnError, r"read as text.*write C\(x\)"),
     ("0 + u:v", {"u": ["a, b", "a", "a, b", "a"] * 9, "v": ["c", "b, c", "b, c", "c"] * 9}, {}, DesignError, "commas"),
 ]
 
@@ -217,6 +224,23 @@ def test_any_right_hand_side_is_coded_or_refused_in_our_words(terms):
     except BayesglmmError:
         rows = 60
     assert rows == 60
+
+
+def test_text_that_may_be_levels_is_a_factor():
+    codes = DATA.assign(code=np.resize([str(i) for i in range(100, 120)], 60), few=np.resize(["0", "1", "2", "3+"], 60))
+    for terms, levels in (("code", 20), ("few", 4), ("C(drug)", 2)):
+        assert columns_of(terms, codes)[0].matrix.shape[1] == levels
+    mixed = DATA.assign(band=np.resize([*map(str, range(19)), "19+"], 60))
+    assert columns_of("C(band)", mixed)[0].matrix.shape[1] == 20
+
+
+def test_a_function_cannot_change_the_table():
+    def doubled(x):
+        x *= 2
+        return x
+
+    columns, _ = columns_of("f(x) + x", DATA, functions={"f": doubled})
+    np.testing.assert_array_equal(columns.matrix[:, 1:], np.column_stack([2 * DATA["x"], DATA["x"]]))
 
 
 def test_a_wide_factor_is_pointed_to_a_grouping_factor():

@@ -8,6 +8,7 @@ import pytest
 
 from bayesglmm import datasets
 from bayesglmm.design.design import build_design
+from bayesglmm.design.prepare import prepare
 from bayesglmm.design.table import read_table
 from bayesglmm.errors import (
     ArgumentError,
@@ -51,6 +52,19 @@ def test_a_boolean_is_a_bernoulli_response():
 def test_a_model_may_have_no_random_effects_and_no_terms():
     assert design_of("y ~ 1", DATA).X.shape == (60, 1)
     assert design_of("y ~ 0 + (1 | g)", DATA).X.shape == (60, 0)
+
+
+def test_a_coefficient_per_row_leaves_no_residual():
+    data = DATA.assign(row=[f"r{i}" for i in range(60)], s=1.0)
+    with pytest.raises(DesignError, match=r"as many coefficients as rows.*60 columns, 60 rows"):
+        design_of("y ~ row", data)
+    assert design_of("y | se(s) ~ row", data).X.shape == (60, 60)
+    assert design_of("count ~ row", data, family="poisson").X.shape == (60, 60)
+
+
+def test_a_formula_alone_is_no_model():
+    with pytest.raises(ArgumentError, match=r"a model is needed, not str. Where: 'y ~ x'. What to do: .* bg.glmm\(formula, data\)"):
+        prepare("y ~ x", DATA)
 
 
 def test_what_missing_values_cost_is_kept():

@@ -1,5 +1,6 @@
 """One table, whatever the library it comes from."""
 
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -150,7 +151,11 @@ REFUSED = [
     (FRAME.assign(y=pd.Timestamp("2020-01-01")), ["y"], ColumnError, "neither number nor text"),
     (FRAME.assign(y=pd.Series([1, "a", 2.0, None], dtype=object)), ["y"], ColumnError, "mixes kinds"),
     (pd.concat([FRAME[["y"]], FRAME[["y"]]], axis=1), ["y"], ColumnError, "two columns of one name"),
+    (FRAME.assign(y=[date(2020, 1, day) for day in (1, 2, 3, 4)]), ["y"], ColumnError, "type date is neither number nor text"),
+    (FRAME.assign(y=FRAME["y"] + 1j), ["y"], ColumnError, "type complex128 is neither number nor text"),
     ({"y": [1.0, 2.0], "x": [1.0]}, ["y", "x"], ColumnError, "different lengths"),
+    ({"y": [1.0, 2.0], "x": np.ones((2, 2))}, ["y", "x"], ColumnError, "more than one dimension. Where: x"),
+    ({"y": [[1.0], [2.0, 3.0]]}, ["y"], ColumnError, "type list is neither number nor text"),
     ({"y": pd.Categorical([1, "1"], categories=[1, "1"])}, ["y"], ColumnError, "read the same"),
     (Path(), ["y"], ColumnError, "cannot be read"),
     (pl.DataFrame({"y": [2**60]}).select(pl.col("y").cast(pl.Int128) + 1), ["y"], ColumnError, "lose digits"),

@@ -5,6 +5,7 @@ import pytest
 from scipy import special, stats
 
 import bayesglmm as bg
+from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.post import linear_predictor
 from bayesglmm.post.density import log_likelihood, probe_log_likelihood
@@ -49,6 +50,12 @@ def test_gaussian_with_known_standard_errors():
 def test_some_rows_in_the_order_asked_for():
     fit = crossed_fit()
     np.testing.assert_array_equal(log_likelihood(fit, [7, 3]), log_likelihood(fit)[:, [7, 3]])
+
+
+@pytest.mark.parametrize("rows", [[0, 120], [-1], [0.5], [True], "a", 3])
+def test_what_is_no_row_is_refused(rows):
+    with pytest.raises(ArgumentError, match="no rows of the data"):
+        log_likelihood(crossed_fit(), rows)
 
 
 def test_blocks_do_not_matter(monkeypatch):

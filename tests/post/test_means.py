@@ -183,10 +183,37 @@ def test_options_are_checked():
         bg.means(fit, target="population", weights=np.full(120, -1.0))
     with pytest.raises(ArgumentError, match="shape"):
         bg.means(fit, target="population", weights=[1.0, 2.0])
+    for weights in (["a"] * 120, np.full(120, "1,5"), "drug"):
+        with pytest.raises(ArgumentError, match="weights must be numbers"):
+            bg.means(fit, target="population", weights=weights)
+    with pytest.raises(ArgumentError, match=r"finite and not negative. Where: row 7"):
+        bg.means(fit, target="population", weights=np.where(np.arange(120) == 7, np.inf, 1.0))
     with pytest.raises(ColumnError, match="did you mean 'drug'"):
         bg.means(fit, target="population", by="drugs")
+    with pytest.raises(ColumnError, match=r"no column 'level' to average within.*at=table"):
+        bg.means(fit, target="population", by="level")
+    with pytest.raises(ArgumentError, match="by=3 names no columns"):
+        bg.means(fit, target="population", by=3)
+    with pytest.raises(ColumnError, match="no column 3"):
+        bg.means(fit, {3: 1}, target="population")
     with pytest.raises(ArgumentError, match="zero"):
         bg.means(fit, target="population", by="h", weights=(table()["h"] != "p").astype(float))
+
+
+def test_a_column_named_twice_in_by_counts_once():
+    fit = crossed_fit()
+    pd.testing.assert_frame_equal(
+        bg.means(fit, target="population", by=["drug", "drug"]).table, bg.means(fit, target="population", by="drug").table
+    )
+
+
+def test_a_model_without_fixed_effects_has_means():
+    data = table()
+    fit = make_fit("zero_one ~ 0 + (1 | g)", data, family="bernoulli", sd=2.0, spread=0.0)
+    assert bg.means(fit, {}, target="average_subject").table["mean"].tolist() == [0.5]
+    assert bg.means(fit, {}, target="population").table["mean"].iloc[0] == pytest.approx(0.5, rel=ALGEBRAIC)
+    assert len(bg.random_effects(fit, coefficients=True).table) == data["g"].nunique()
+    assert bg.heterogeneity(fit).table["average_subject"].tolist() == [0.0, 0.5]
 
 
 def test_verdict_is_noted_when_it_is_not_ok():

@@ -83,6 +83,14 @@ def test_an_effect_without_a_fixed_twin_stays_and_is_named():
     assert any("x of h" in n and "b_j alone" in n for n in result.notes)
 
 
+@pytest.mark.parametrize(
+    ("formula", "alone"), [("y ~ drug + (0 + drug | h)", 3), ("y ~ 0 + drug + (drug | h)", 3), ("y ~ drug + (drug | h)", 0)]
+)
+def test_a_difference_is_not_added_to_a_level(formula, alone):
+    result = bg.random_effects(make_fit(formula, table()), coefficients=True)
+    assert sum(note.count(" of h") for note in result.notes if "b_j alone" in note) == alone
+
+
 def test_several_terms_of_one_factor_and_one_factor_of_several():
     fit = make_fit("y ~ x + (1 | g) + (0 + x | g) + (1 | h)", table(), sd={"g": 1.0, "g.2": 0.5, "h": 2.0})
     result = bg.random_effects(fit, factor="g")

@@ -112,6 +112,20 @@ def test_means_of_a_model_with_columns_called_mean_and_row():
     assert result.table["mean"].tolist() == [4.0]
 
 
+def test_means_of_a_model_with_a_column_called_like_its_draws():
+    fit = make_fit("y ~ mean_response + (1 | g)", table().rename(columns={"x": "mean_response"}), beta=[0.0, 2.0], spread=0.0)
+    result = bg.means(fit, {"mean_response": [1.0, 2.0]}, target="population")
+    assert result.table["mean_response_"].tolist() == [1.0, 2.0]
+    assert result.draws["mean_response"].sizes["row"] == 2
+
+
+def test_heterogeneity_of_a_model_with_a_column_called_scale():
+    fit = make_fit("y ~ scale + (1 | g)", table().rename(columns={"x": "scale"}), beta=[0.0, 2.0], spread=0.0)
+    result = bg.heterogeneity(fit, {"scale": [1.0, 2.0]}).table
+    assert result["scale_"].tolist() == [1.0, 1.0, 2.0, 2.0]
+    assert result["scale"].tolist() == ["link", "response"] * 2
+
+
 def test_target_sentences_name_the_factors():
     assert "distribution of patient" in target_sentence("population", ["patient"])
     assert "combinations of levels of plate and sample" in target_sentence("observed_groups", ["plate", "sample"])

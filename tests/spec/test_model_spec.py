@@ -88,6 +88,10 @@ def test_dot_is_expanded_with_the_columns():
         ("y ~ x", {"family": "os.system('x')"}, ArgumentError, "no name"),
         ("y ~ x", {"link": None}, ArgumentError, "no name"),
         ("y ~ x", {"functions": ["log"]}, FormulaError, "cannot be called"),
+        ("y ~ x", {"priors": [HalfNormal(2)]}, ArgumentError, "priors= takes a mapping, not list"),
+        ("y ~ x", {"contrasts": ["x"]}, ArgumentError, "contrasts= takes a mapping, not list"),
+        ("y ~ x", {"weights": [1.0, 2.0]}, ArgumentError, "weights= takes the name of a column or an expression, not list"),
+        ("y ~ x", {"offset": 2}, ArgumentError, "offset= takes the name of a column or an expression, not int"),
     ],
 )
 def test_refusals(formula, options, error, message):
