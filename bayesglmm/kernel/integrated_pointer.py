@@ -3,16 +3,15 @@
 from typing import Any
 
 import numba as nb
-import numpy as np
 from numba import carray
 
 from bayesglmm.kernel.integrated import log_density
-from bayesglmm.kernel.program import BAD_GRADIENT, BAD_VALUE, DENSITY, OK, as_floats, as_longs
+from bayesglmm.kernel.program import DENSITY, as_floats, as_longs, status
 
 
 @nb.cfunc(DENSITY, cache=True, error_model="numpy")
 def integrated_pointer(dim: Any, x: Any, grad: Any, value: Any, data: Any) -> int:
-    """Evaluate the record's model; the sampler's contract is 0 fine, 3 gradient not finite, 4 value not finite."""
+    """Evaluate the record's model for the sampler."""
     u = carray(data, (15,))
     r, p, e, k = u[0], u[1], u[2], u[3]
     gradient = carray(grad, (dim,))
@@ -32,9 +31,4 @@ def integrated_pointer(dim: Any, x: Any, grad: Any, value: Any, data: Any) -> in
         carray(as_floats(u[14]), (k,)),
     )
     value[0] = total
-    if not np.isfinite(total):
-        return BAD_VALUE
-    for i in range(dim):
-        if not np.isfinite(gradient[i]):
-            return BAD_GRADIENT
-    return OK
+    return status(total, gradient)

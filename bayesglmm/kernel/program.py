@@ -89,9 +89,20 @@ def as_ints(typingctx: Any, address: Any) -> Any:
     return pointer(address), lambda ctx, builder, sig, args: builder.inttoptr(args[0], ctx.get_value_type(pointer))
 
 
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def status(total: Any, gradient: Any) -> int:
+    """Return what the sampler is told about one evaluation: 0 fine, 3 gradient not finite, 4 value not finite."""
+    if not np.isfinite(total):
+        return BAD_VALUE
+    for slope in gradient:
+        if not np.isfinite(slope):
+            return BAD_GRADIENT
+    return OK
+
+
 @nb.cfunc(DENSITY, cache=True, error_model="numpy")
 def density_pointer(dim: Any, x: Any, grad: Any, value: Any, data: Any) -> int:
-    """Evaluate the record's model; the sampler's contract is 0 fine, 3 gradient not finite, 4 value not finite."""
+    """Evaluate the record's model for the sampler."""
     u = carray(data, (18,))
     s, t, columns, p, n, wide = u[0], u[1], u[2], u[3], u[4], u[5]
     gradient = carray(grad, (dim,))
@@ -111,12 +122,7 @@ def density_pointer(dim: Any, x: Any, grad: Any, value: Any, data: Any) -> int:
         carray(as_floats(u[17]), (n, wide)),
     )
     value[0] = total
-    if not np.isfinite(total):
-        return BAD_VALUE
-    for i in range(dim):
-        if not np.isfinite(gradient[i]):
-            return BAD_GRADIENT
-    return OK
+    return status(total, gradient)
 
 
 @nb.cfunc(EXPAND, cache=True)

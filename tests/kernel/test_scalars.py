@@ -7,6 +7,7 @@ from scipy import stats
 import bayesglmm as bg
 from bayesglmm.kernel.links import TAILS, tails
 from bayesglmm.kernel.priors import EXP, IDENTITY, INTERVAL, encode_prior, log_prior, transform
+from bayesglmm.kernel.program import BAD_GRADIENT, BAD_VALUE, OK, status
 from bayesglmm.numerics.links import LINKS
 from bayesglmm.spec.priors import PRIORS
 from tests.tolerances import TWO_FORMS
@@ -100,3 +101,17 @@ def test_transforms(code, x):
     ahead, behind = (transform(code, x + s * step, -1.0, 3.0)[2] for s in (1, -1))
     # central difference: error of order step^2
     assert jacobian_slope == pytest.approx((ahead - behind) / (2 * step), abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("total", "gradient", "expected"),
+    [
+        (1.0, [0.0, 2.0], OK),
+        (np.nan, [0.0], BAD_VALUE),
+        (-np.inf, [0.0], BAD_VALUE),
+        (1.0, [0.0, np.nan], BAD_GRADIENT),
+        (1.0, [np.inf], BAD_GRADIENT),
+    ],
+)
+def test_the_sampler_is_told_what_is_not_finite(total, gradient, expected):
+    assert status(total, np.array(gradient)) == expected
