@@ -7,22 +7,21 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from bayesglmm.approx.sketch import Sketch, make_sketch
 from bayesglmm.design.prepare import Functions, Prepared, family_and_link, prepare
 from bayesglmm.errors import NotBuiltError, QualityWarning
-from bayesglmm.fit.draws import make_tree, stored_variables
+from bayesglmm.fit.draws import make_tree
 from bayesglmm.fit.fit import Fit
-from bayesglmm.fit.provenance import Provenance, Settings, hash_frame, package_versions
+from bayesglmm.fit.provenance import Provenance, hash_frame, package_versions
 from bayesglmm.post.prior_summary import prior_table
 from bayesglmm.post.result import Result
+from bayesglmm.sampler.engines import Asked, asked_forms, plain_forms, run_sampler
 from bayesglmm.sampler.nutpie import RawDraws
-from bayesglmm.sampler.run import choose_engine, choose_integration, choose_parameterization, judge_run
+from bayesglmm.sampler.run import judge_run
 from bayesglmm.sampler.settings import make_settings, one_seed
-from bayesglmm.sampler.start import find_start
 from bayesglmm.spec.model_spec import ModelSpec, make_spec
 from bayesglmm.spec.priors import Prior
 from bayesglmm.spec.schema import ModelFile
-from bayesglmm.types import Engine, Integrate, Missing, Parameterization, check_choice
+from bayesglmm.types import EffectDraws, Engine, Integrate, Missing, Parameterization, check_choice
 
 
 def glmm(
@@ -45,6 +44,7 @@ def glmm(
     engine: Engine = "auto",
     parameterization: Parameterization | Mapping[str, Parameterization] = "auto",
     integrate: Integrate = "auto",
+    effects: EffectDraws = "float64",
     center: bool = True,
     missing: Missing = "error",
     contrasts: Mapping[str, str] | None = None,
@@ -89,8 +89,11 @@ def glmm(
     parameterization
         ``auto``, ``centered`` or ``noncentered``, for all grouping factors or by name; the fit says what was chosen.
     integrate
-        ``auto`` integrates random intercepts out before sampling where that pays, ``all`` wherever it is possible, ``none`` never. The
-        posterior is the same; the fit says what was done.
+        ``auto`` integrates random effects out before sampling where that pays and draws them afterwards, ``all`` wherever it is possible,
+        ``none`` never. The posterior is the same; the fit says what was done.
+    effects
+        Precision of the kept draws of random effects: ``float64``, ``float32`` (half the memory), or ``none`` to keep only the other
+        parameters.
     center
         Whether the intercept's prior refers to the columns at their means (default) or at zero. The intercept reported is always the one
         at zero.
@@ -155,6 +158,7 @@ def glmm(
         engine=engine,
         parameterization=parameterization,
         integrate=integrate,
+        effects=effects,
         missing=missing,
         progress=progress,
         functions=functions,
@@ -176,6 +180,7 @@ def fit_spec(
     engine: Engine = "auto",
     parameterization: Parameterization | Mapping[str, Parameterization] = "auto",
     integrate: Integrate = "auto",
+    effects: EffectDraws = "float64",
     missing: Missing | None = None,
     progress: bool | None = None,
     functions: Functions | None = None,
@@ -189,7 +194,7 @@ def fit_spec(
         A :class:`ModelSpec`, or a :class:`ModelFile` whose data set and sampler settings are used where nothing else is given.
     data
         A table; None takes the data set that the model file names.
-    draws, tune, chains, seed, cores, target_accept, max_treedepth, engine, parameterization, integrate, missing, progress
+    draws, tune, chains, seed, cores, target_accept, max_treedepth, engine, parameterization, integrate, effects, missing, progress
         As for :func:`glmm`; what is not given comes from the model file, then from the defaults.
     functions, random_seed
         As for :func:`glmm`.
@@ -206,68 +211,30 @@ def fit_spec(
     """
     asked = {"draws": draws, "tune": tune, "chains": chains, "target_accept": target_accept, "max_treedepth": max_treedepth}
     given_seed = one_seed(seed, random_seed)
-    settings = make_settings({**_file_sampler(spec), **{k: v for k, v in asked.items() if v is not None}}, seed=given_seed, cores=cores)
+    settings = make_settings(
+        {**_file_sampler(spec), **{k: v for k, v in asked.items() if v is not None}}, seed=given_seed, cores=cores, effects=effects
+    )
+    check_choice("engine", engine, Engine)
+    check_choice("integrate", integrate, Integrate)
+    for form in [parameterization] if isinstance(parameterization, str) else parameterization.values():
+        check_choice("parameterization", form, Parameterization)
     ready = prepare(spec, data, missing=missing, functions=functions)
-    engine_name, reason = choose_engine(_checked_engine(engine), ready.family, ready.link.name)
     begin = time.perf_counter()
-    sketch = make_sketch(ready.design, ready.family, ready.link)
-    asked_form = _checked_parameterization(parameterization)
-    chosen = choose_parameterization(ready.design, asked_form, sketch if engine_name == "kernel" else None)
-    integrated = choose_integration(ready, sketch, check_choice("integrate", integrate, Integrate), engine_name, asked_form)
-    if integrated is not None:
-        raw, chosen = draw_integrated(integrated, ready, sketch, settings, progress=_shows_progress(progress)), {}
-        reason = (
-            f"{reason}; random intercepts integrated out ({integrated.n_patterns} distinct groups over {integrated.n_rows} distinct rows)"
-        )
-    else:
-        sampler = draw_kernel if engine_name == "kernel" else draw_pymc
-        raw = sampler(ready, sketch, chosen, settings, progress=_shows_progress(progress))
+    run = run_sampler(ready, Asked(engine, integrate, parameterization, _shows_progress(progress)), settings)
     provenance = Provenance(
-        engine=engine_name,
-        engine_reason=reason,
-        parameterization=tuple(chosen.items()),
+        engine=run.engine,
+        engine_reason=run.reason,
+        parameterization=tuple(run.forms.items()),
         settings=settings,
         seed_given=given_seed is not None,
-        chains_obtained=raw.posterior.sizes["chain"],
-        draws_obtained=raw.posterior.sizes["draw"],
+        chains_obtained=run.raw.posterior.sizes["chain"],
+        draws_obtained=run.raw.posterior.sizes["draw"],
         data_hash=hash_frame(ready.frame),
         versions=package_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=time.perf_counter() - begin,
     )
-    return finish(ready, raw, provenance)
-
-
-def draw_kernel(
-    ready: Prepared, sketch: Sketch, parameterization: Mapping[str, Parameterization], settings: Settings, *, progress: bool
-) -> RawDraws:
-    """Sample the compiled kernel, all random effects among its parameters; imports numba and nutpie, not PyMC."""
-    from bayesglmm.kernel.program import make_program
-    from bayesglmm.sampler.kernel import sample_program
-
-    program = make_program(
-        ready.design, ready.priors, family=ready.family, link=ready.link.name, center=ready.spec.center, parameterization=parameterization
-    )
-    return sample_program(program, ready.design, sketch, settings, progress=progress)
-
-
-def draw_integrated(program: Any, ready: Prepared, sketch: Sketch, settings: Settings, *, progress: bool) -> RawDraws:
-    """Sample coefficients and SD, then draw the random intercepts; imports numba and nutpie, not PyMC."""
-    from bayesglmm.sampler.integrated import sample_integrated
-
-    return sample_integrated(program, ready.design, sketch, settings, progress=progress)
-
-
-def draw_pymc(
-    ready: Prepared, sketch: Sketch, parameterization: Mapping[str, Parameterization], settings: Settings, *, progress: bool
-) -> RawDraws:
-    """Build the PyMC form, compile it and sample it; imports PyMC and nutpie."""
-    from bayesglmm.model.build import build_model
-    from bayesglmm.sampler import nutpie
-
-    model = build_model(ready.spec, ready.design, ready.priors, family=ready.family, parameterization=parameterization)
-    start = find_start(ready.design, ready.priors, sketch, center=ready.spec.center, parameterization=parameterization)
-    return nutpie.sample(model, start, settings, keep=stored_variables(ready.design, ready.family.auxiliary), progress=progress)
+    return finish(ready, run.raw, provenance)
 
 
 def finish(ready: Prepared, raw: RawDraws, provenance: Provenance) -> Fit:
@@ -320,10 +287,12 @@ def pymc_model(
     from bayesglmm.model.build import build_model
 
     if isinstance(spec, Fit):
-        chosen = dict(spec.provenance.parameterization)
+        forms = spec.provenance.parameterization
+        chosen: dict[str, Parameterization] = {b: "centered" if form == "centered" else "noncentered" for b, form in forms}
         return build_model(spec.spec, spec.design, spec.priors, family=spec.family, parameterization=chosen)
     ready = prepare(spec, data, functions=functions)
-    chosen = choose_parameterization(ready.design, _checked_parameterization(parameterization))
+    check_choice("parameterization", parameterization, Parameterization)
+    chosen = plain_forms(asked_forms(ready.design, parameterization))
     return build_model(ready.spec, ready.design, ready.priors, family=ready.family, parameterization=chosen)
 
 
@@ -371,16 +340,6 @@ def _refuse_later_parts(*, residual: object, store: object) -> None:
 
 def _file_sampler(spec: ModelSpec | ModelFile) -> dict[str, int | float]:
     return dict(spec.sampler) if isinstance(spec, ModelFile) else {}
-
-
-def _checked_engine(asked: Engine) -> Any:
-    return check_choice("engine", asked, Engine)
-
-
-def _checked_parameterization(asked: Parameterization | Mapping[str, Parameterization]) -> Any:
-    for value in [asked] if isinstance(asked, str) else asked.values():
-        check_choice("parameterization", value, Parameterization)
-    return asked
 
 
 def _shows_progress(progress: bool | None) -> bool:

@@ -34,10 +34,13 @@ class EffectMoments:
     information
         Variance between groups over the sampling variance of a typical group's estimate, given the other effects of the same block: how
         much more the data tell about one group than its prior does, shape (q,).
+    shrinkage
+        How much of what is known about each group's effect comes from the data, from 0 to 1, shape (J, q).
     """
 
     sd: FloatArray
     information: FloatArray
+    shrinkage: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +71,22 @@ def effect_moments(mode: GlmMode, blocks: Sequence[Block], *, has_dispersion: bo
     of_block = np.repeat(np.arange(len(blocks)), [Z.shape[1] for _, Z, _ in blocks])
     leaks = [[_leak(mode, a, b) if a is not b else np.zeros(a.n_levels) for b in effects] for a in effects]
     sd, information, dispersion = np.zeros(len(effects)), np.zeros(len(effects)), mode.dispersion
+    shrinkage = [np.zeros(e.n_levels) for e in effects]
     for _ in range(PASSES):
         for k in sorted(range(len(effects)), key=lambda k: -effects[k].n_levels):
             leak = sd[:, None] ** 2 * np.array(leaks[k])
             own = dispersion / effects[k].weight
             sd[k] = _sd_between(effects[k], own + leak.sum(axis=0))
-            information[k] = sd[k] ** 2 / np.nanmedian(own + leak[of_block != of_block[k]].sum(axis=0))
+            others = own + leak[of_block != of_block[k]].sum(axis=0)
+            information[k] = sd[k] ** 2 / np.nanmedian(others)
+            shrinkage[k] = np.nan_to_num(sd[k] ** 2 / (sd[k] ** 2 + others))
         if has_dispersion:
             explained = sum(float(np.mean((e.z * s) ** 2)) for e, s in zip(effects, sd, strict=True))
             dispersion = max(mode.dispersion - explained, LEAST_SHARE**2 * mode.dispersion)
-    return tuple(EffectMoments(sd[of_block == t], information[of_block == t]) for t in range(len(blocks)))
+    return tuple(
+        EffectMoments(sd[here], information[here], np.column_stack([shrinkage[k] for k in np.flatnonzero(here)]))
+        for here in (of_block == t for t in range(len(blocks)))
+    )
 
 
 def _effect(mode: GlmMode, index: IntArray, z: FloatArray, n_levels: int) -> _Effect:

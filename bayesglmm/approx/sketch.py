@@ -1,4 +1,4 @@
-"""A first sketch of the posterior, made in one pass: fixed effects without groups, then how much groups differ."""
+"""A sketch of the posterior: fixed effects without groups, then how much groups differ; refined by the Laplace approximation."""
 
 from dataclasses import dataclass
 
@@ -25,11 +25,20 @@ class Sketch:
         Column means, shape (p,); zero for the intercept, and for all columns when there is no intercept.
     moments
         Size of the effects of each group term.
+    effects
+        Rough effects of each group term, each (J, q).
+    correlations
+        Rough correlations of each group term's effects, each (q, q).
+    source
+        How it was made, in words.
     """
 
     mode: GlmMode
     means: FloatArray
     moments: tuple[EffectMoments, ...]
+    effects: tuple[FloatArray, ...]
+    correlations: tuple[FloatArray, ...]
+    source: str
 
 
 def make_sketch(design: Design, family: Family, link: Link) -> Sketch:
@@ -47,4 +56,6 @@ def make_sketch(design: Design, family: Family, link: Link) -> Sketch:
     means = np.where(constant, 0.0, X.mean(axis=0)) if constant.any() else np.zeros(X.shape[1])
     mode = glm_mode(X - means, design.y, design.offset, family=family, link=link, trials=design.trials)
     blocks = [(group.index, group.Z, len(group.levels)) for group in design.groups]
-    return Sketch(mode, means, effect_moments(mode, blocks, has_dispersion=bool(family.auxiliary)))
+    moments = effect_moments(mode, blocks, has_dispersion=bool(family.auxiliary))
+    effects = tuple(np.zeros_like(m.shrinkage) for m in moments)
+    return Sketch(mode, means, moments, effects, tuple(np.eye(len(m.sd)) for m in moments), "moments of working residuals")

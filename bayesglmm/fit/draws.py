@@ -14,6 +14,7 @@ from bayesglmm import naming
 from bayesglmm.design.columns import TermColumns
 from bayesglmm.design.design import Design
 from bayesglmm.design.groups import GroupDesign
+from bayesglmm.errors import ArgumentError
 from bayesglmm.types import FloatArray
 
 CHAIN, DRAW = naming.SAMPLE_DIMS
@@ -55,9 +56,20 @@ def correlation_draws(posterior: xr.Dataset, group: GroupDesign) -> FloatArray |
 
 
 def effect_draws(posterior: xr.Dataset, group: GroupDesign) -> FloatArray:
-    """Random effects of one group term, shape (chain, draw, level, q)."""
+    """Random effects of one group term, shape (chain, draw, level, q).
+
+    Raises
+    ------
+    ArgumentError
+        If the fit kept none.
+    """
     parts = []
     for term in group.effects:
+        if naming.effect(term.name, group.name) not in posterior:
+            fix = "fit again without effects='none'; effects='float32' takes half the memory"
+            raise ArgumentError(
+                "the fit keeps no draws of the random effects", where=f"({group.term.effects.text} | {group.name})", fix=fix
+            )
         values = posterior[naming.effect(term.name, group.name)].transpose(CHAIN, DRAW, naming.factor_dim(group.name), ...).to_numpy()
         parts.append(values[..., None] if term.levels is None else values)
     return np.concatenate(parts, axis=-1)
@@ -90,7 +102,7 @@ def parameter_draws(posterior: xr.Dataset, design: Design, auxiliary: tuple[str,
     return ParameterDraws(tuple(labels), tuple(kinds), np.concatenate(values, axis=-1))
 
 
-def stored_variables(design: Design, auxiliary: tuple[str, ...]) -> tuple[str, ...]:
+def stored_variables(design: Design, auxiliary: tuple[str, ...], *, effects: bool = True) -> tuple[str, ...]:
     """Names of the posterior variables that a fit stores: fixed effects, SDs, correlations, random effects, auxiliary parameters.
 
     Offsets, Cholesky factors and the centered intercept only help the sampler and are left out.
@@ -100,7 +112,7 @@ def stored_variables(design: Design, auxiliary: tuple[str, ...]) -> tuple[str, .
         names += [naming.effect_sd(t.name, group.name) for t in group.effects]
         if group.term.covariance == "us" and len(group.labels) > 1:
             names.append(naming.correlation(naming.block(group.name, group.position)))
-        names += [naming.effect(t.name, group.name) for t in group.effects]
+        names += [naming.effect(t.name, group.name) for t in group.effects] if effects else []
     return (*names, *(auxiliary if design.se is None else ()))
 
 

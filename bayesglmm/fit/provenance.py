@@ -7,14 +7,14 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 import pandas as pd
 
-from bayesglmm.types import Parameterization
+from bayesglmm.types import EffectDraws, SampledForm
 
 PACKAGES = ("bayesglmm", "numpy", "scipy", "pandas", "formulaic", "pymc", "pytensor", "nutpie", "numba", "arviz-stats", "xarray")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the sampler was asked for: draws and warm-up draws per chain, chains, seed, target acceptance, tree depth, cores."""
+    """What the sampler was asked for; draws and warm-up draws are per chain, ``effects`` is the precision of their draws."""
 
     draws: int
     tune: int
@@ -23,6 +23,7 @@ class Settings:
     target_accept: float
     max_treedepth: int
     cores: int | None
+    effects: EffectDraws = "float64"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Provenance:
     engine, engine_reason
         Which form of the density was sampled, and why this one.
     parameterization
-        ``centered`` or ``noncentered`` for each covariance block.
+        ``centered``, ``noncentered``, ``partial`` or ``integrated`` for each covariance block.
     settings
         What the sampler was asked for; ``seed_given`` says whether the user chose the seed.
     chains_obtained, draws_obtained
@@ -51,7 +52,7 @@ class Provenance:
 
     engine: str
     engine_reason: str
-    parameterization: tuple[tuple[str, Parameterization], ...]
+    parameterization: tuple[tuple[str, SampledForm], ...]
     settings: Settings
     seed_given: bool
     chains_obtained: int

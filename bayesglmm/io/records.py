@@ -13,11 +13,20 @@ from bayesglmm.io.shapes import Maybe, Pairs, check_shape, parse_json
 from bayesglmm.spec.model_spec import ModelSpec
 from bayesglmm.spec.priors import LKJ, Prior, ResolvedPriors, prior_from_dict, prior_to_dict
 from bayesglmm.spec.schema import spec_from_dict, spec_to_dict
-from bayesglmm.types import Parameterization, choices
+from bayesglmm.types import EffectDraws, SampledForm, choices
 
 FORMAT = "bayesglmm fit"
 SCHEMA = 1
-_SETTINGS = {"draws": int, "tune": int, "chains": int, "seed": int, "target_accept": float, "max_treedepth": int, "cores": Maybe(int)}
+_SETTINGS = {
+    "draws": int,
+    "tune": int,
+    "chains": int,
+    "seed": int,
+    "target_accept": float,
+    "max_treedepth": int,
+    "cores": Maybe(int),
+    "effects": str,
+}
 _PROVENANCE = {
     "engine": str,
     "engine_reason": str,
@@ -221,6 +230,7 @@ def _restore_provenance(stored: Mapping[str, Any], where: str) -> Provenance:
     forms = tuple(stored["parameterization"].items())
     counts = (settings.draws, settings.chains, stored["chains_obtained"], stored["draws_obtained"])
     more = stored["chains_obtained"] > settings.chains or stored["draws_obtained"] > settings.draws
-    if any(form not in choices(Parameterization) for _, form in forms) or min(counts) < 1 or more:
+    unknown = any(form not in choices(SampledForm) for _, form in forms) or settings.effects not in choices(EffectDraws)
+    if unknown or min(counts) < 1 or more:
         raise FitFileError("settings that no run can have", where=where)
     return Provenance(**{**stored, "settings": settings, "parameterization": forms, "versions": tuple(stored["versions"].items())})

@@ -39,14 +39,16 @@ def check_posterior(posterior: xr.Dataset, design: Design, auxiliary: Sequence[s
     FitFileError
         Names the variable.
     """
-    wanted = expected_axes(design, auxiliary)
+    wanted = expected_axes(design, auxiliary, effects=provenance.settings.effects != "none")
     found = {str(n) for n in posterior.data_vars}
     if found != set(wanted):
         wrong = ", ".join(sorted(found.symmetric_difference(wanted))[:5])
         raise FitFileError("the posterior does not hold the parameters of its model", where=f"missing or not known: {wrong}", fix=_FIX)
     sizes = (provenance.chains_obtained, provenance.draws_obtained)
+    effects = {naming.effect(term.name, group.name) for group in design.groups for term in group.effects}
     for name, axes in wanted.items():
-        _check_variable(posterior, name, axes, sizes)
+        single = provenance.settings.effects == "float32" and name in effects
+        _check_variable(posterior, name, axes, sizes, np.float32 if single else np.float64)
 
 
 def check_statistics(stats: xr.Dataset, provenance: Provenance) -> None:
@@ -94,7 +96,7 @@ def check_priors(stored: ResolvedPriors, resolved: ResolvedPriors) -> None:
 
 
 def check_parameterization(provenance: Provenance, design: Design) -> None:
-    """Check that every covariance block of the design has its form, ``centered`` or ``noncentered``.
+    """Check that every covariance block of the design has its form.
 
     Raises
     ------
@@ -102,7 +104,7 @@ def check_parameterization(provenance: Provenance, design: Design) -> None:
         If one has none, or a form is named for something else.
     """
     blocks = [naming.block(g.name, g.position) for g in design.groups]
-    if [name for name, _ in provenance.parameterization] != blocks or any(form == "auto" for _, form in provenance.parameterization):
+    if [name for name, _ in provenance.parameterization] != blocks:
         raise FitFileError("the stored parameterization does not fit the model", where="provenance", fix=_FIX)
 
 
@@ -111,13 +113,13 @@ def _outline(priors: ResolvedPriors) -> tuple[object, ...]:
     return priors.intercept is None, len(priors.b), tuple(map(len, priors.sd)), cor, tuple(n for n, _ in priors.aux)
 
 
-def expected_axes(design: Design, auxiliary: Sequence[str]) -> dict[str, tuple[Axis, ...]]:
-    """Return the axes behind chain and draw of every variable that a fit of this design stores."""
+def expected_axes(design: Design, auxiliary: Sequence[str], *, effects: bool = True) -> dict[str, tuple[Axis, ...]]:
+    """Return the axes behind chain and draw of every variable that a fit of this design stores, with or without random effects."""
     axes: dict[str, tuple[Axis, ...]] = {naming.variable(t.name): _level_axis(naming.level_dim(t.name), t) for t in design.fixed}
     for group in design.groups:
         axes |= _group_axes(group)
     axes |= dict.fromkeys(auxiliary, ())
-    return {name: axes[name] for name in stored_variables(design, tuple(auxiliary))}
+    return {name: axes[name] for name in stored_variables(design, tuple(auxiliary), effects=effects)}
 
 
 def _group_axes(group: GroupDesign) -> dict[str, tuple[Axis, ...]]:
@@ -136,12 +138,12 @@ def _level_axis(dim: str, term: TermColumns) -> tuple[Axis, ...]:
     return () if term.levels is None else ((dim, term.levels),)
 
 
-def _check_variable(posterior: xr.Dataset, name: str, axes: tuple[Axis, ...], sizes: tuple[int, int]) -> None:
+def _check_variable(posterior: xr.Dataset, name: str, axes: tuple[Axis, ...], sizes: tuple[int, int], dtype: type) -> None:
     variable, labels = posterior[name], dict(axes)
     wanted: Mapping[str, int] = {CHAIN: sizes[0], DRAW: sizes[1], **{dim: len(levels) for dim, levels in axes}}
     if dict(variable.sizes) != wanted:
         raise FitFileError(f"draws of shape {dict(variable.sizes)}, not {dict(wanted)}", where=name, fix=_FIX)
-    if variable.dtype != np.float64 or not np.all(np.isfinite(variable.to_numpy())):
+    if variable.dtype != dtype or not np.all(np.isfinite(variable.to_numpy())):
         raise FitFileError("draws that are no finite numbers", where=name, fix=_FIX)
     for dim, levels in labels.items():
         stored = tuple(str(v) for v in posterior[dim].to_numpy()) if dim in posterior.coords else None

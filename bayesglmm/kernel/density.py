@@ -6,31 +6,54 @@ off them (``shear``), which leaves the likelihood unchanged and the posterior fa
 the arrays.
 """
 
+import math
 from typing import Any
 
 import numba as nb
 import numpy as np
 
+from bayesglmm.kernel.codes import (
+    COEFFICIENTS,
+    COLUMN,
+    COR_START,
+    EFFECT_START,
+    FIRST,
+    LEVELS,
+    LOWER,
+    NONE,
+    ORDER,
+    PRIOR,
+    SCRATCH,
+    SD_START,
+    SECOND,
+    THIRD,
+    TRANSFORM,
+    UPPER,
+    WIDTH,
+)
+from bayesglmm.kernel.compiling import INNER, Decorator
 from bayesglmm.kernel.effects import (
+    SHARES,
+    add,
+    coordinate_density,
     coordinates_to_effects,
     correlation_factor,
     correlation_gradient,
     effect_density,
-    offset_density,
+    fill,
+    fill_powers,
+    intercept_density,
+    less_mean,
+    pull,
+    push,
     reflect,
 )
+from bayesglmm.kernel.likelihood import likelihood
 from bayesglmm.kernel.priors import log_prior, transform
-from bayesglmm.kernel.rows import row
 
-compiled = nb.njit(cache=True, nogil=True, error_model="numpy")
-
-# columns of the integer table of scalars, of its numbers, and of the table of blocks; positions in the header; columns of the rows
-TRANSFORM, PRIOR = range(2)
-LOWER, UPPER, FIRST, SECOND, THIRD = range(5)
-SD_START, WIDTH, LEVELS, COR_START, EFFECT_START, Z_START, CENTERED, SCRATCH, COLUMN = range(9)
-FAMILY, LINK, COEFFICIENTS, SIGMA = range(4)
-RESPONSE, TRIALS, WEIGHT, OFFSET, ERROR = range(5)
-NONE = -1
+compiled: Decorator = nb.njit(**INNER)
+folded: Decorator = nb.njit(inline="always")
+"""For a function with one caller: it is compiled as a part of that."""
 
 
 @compiled
@@ -65,49 +88,13 @@ def scalar_priors(kinds: Any, numbers: Any, prior_map: Any, theta: Any, gtheta: 
 
 
 @compiled
-def likelihood(theta: Any, header: Any, X: Any, data: Any, index: Any, Z: Any, blocks: Any, b: Any, gb: Any, gtheta: Any) -> float:
-    """Return the log likelihood and add its gradients in coefficients, effects and sigma."""
-    total, g_sigma = 0.0, 0.0
-    p, n_blocks = header[COEFFICIENTS], blocks.shape[0]
-    sigma = theta[header[SIGMA]] if header[SIGMA] != NONE else 1.0
-    for i in range(X.shape[0]):
-        eta = data[i, OFFSET]
-        for k in range(p):
-            eta += X[i, k] * theta[k]
-        for t in range(n_blocks):
-            at = blocks[t, SCRATCH] + index[i, t] * blocks[t, WIDTH]
-            if blocks[t, Z_START] == NONE:
-                eta += b[at]
-            else:
-                for k in range(blocks[t, WIDTH]):
-                    eta += Z[i, blocks[t, Z_START] + k] * b[at + k]
-        spread = sigma if data[i, ERROR] == 0.0 else data[i, ERROR]
-        value, slope, slope_sigma = row(header[FAMILY], header[LINK], data[i, RESPONSE], data[i, TRIALS], eta, spread)
-        total += data[i, WEIGHT] * value
-        g_sigma += data[i, WEIGHT] * slope_sigma
-        g = data[i, WEIGHT] * slope
-        for k in range(p):
-            gtheta[k] += g * X[i, k]
-        for t in range(n_blocks):
-            at = blocks[t, SCRATCH] + index[i, t] * blocks[t, WIDTH]
-            if blocks[t, Z_START] == NONE:
-                gb[at] += g
-            else:
-                for k in range(blocks[t, WIDTH]):
-                    gb[at + k] += g * Z[i, blocks[t, Z_START] + k]
-    if header[SIGMA] != NONE:
-        gtheta[header[SIGMA]] += g_sigma / sigma
-    return total
-
-
-@compiled
 def fill_factor(x: Any, grad: Any, block: Any, eta: float, theta: Any, L: Any, A: Any) -> float:
     """Fill L and A = diag(sd) L of one block; return the log density of its correlations and add its gradient."""
     q, total = block[WIDTH], 0.0
-    L[:, :] = 0.0
     if block[COR_START] == NONE:
         for i in range(q):
-            L[i, i] = 1.0
+            for k in range(q):
+                L[i, k] = 1.0 if i == k else 0.0
     else:
         at, m = block[COR_START], q * (q - 1) // 2
         total = correlation_factor(x[at : at + m], q, eta, L, grad[at : at + m])
@@ -132,20 +119,49 @@ def take_off_means(theta: Any, header: Any, blocks: Any, shear: Any, b: Any) -> 
 
 
 @compiled
-def block_density(x: Any, grad: Any, block: Any, gb: Any, theta: Any, gtheta: Any, L: Any, A: Any) -> float:
-    """Return the log density of one block's effects and pass all gradients on to coordinates, SDs and correlations."""
-    q, J = block[WIDTH], block[LEVELS]
-    start, scratch, total = block[EFFECT_START], block[SCRATCH], 0.0
-    values, gradient = x[start : start + J * q].reshape((J, q)), grad[start : start + J * q].reshape((J, q))
-    gw = gb[scratch : scratch + J * q].reshape((J, q))
-    reflect(gw)
-    dA = np.zeros((q, q))
+def pulled_density(
+    x: Any,
+    grad: Any,
+    block: Any,
+    shares: Any,
+    powers: Any,
+    starts: Any,
+    sources: Any,
+    weights: Any,
+    b: Any,
+    gb: Any,
+    g_deviation: Any,
+    sd: float,
+) -> tuple[float, float]:
+    """Return the log density of intercepts that give way to others, and its slope in their SD; pass gradients on to coordinates."""
+    J, start, scratch = block[LEVELS], block[EFFECT_START], block[SCRATCH]
+    gw, share, steps = gb[scratch : scratch + J], shares[scratch : scratch + J], 0
+    total = effect_density(b[scratch : scratch + J], sd, gw)
+    squares = -2.0 * total
+    push(gb, g_deviation, scratch, scratch + J, starts, sources, weights)
+    reflect(gw, 1)
+    slope = intercept_density(x[start : start + J], sd, powers, share, gw, grad[start : start + J], squares)
     for j in range(J):
-        if block[CENTERED] == 1 and j > 0:
-            total += effect_density(values[j], A, gw[j], gradient[j], dA)
-        else:
-            total += offset_density(values[j], A, gw[j], gradient[j], dA)
-    dL = np.zeros((q, q))
+        steps += share[j]
+    return total + steps * math.log(powers[SHARES]) / SHARES, slope
+
+
+@compiled
+def block_density(x: Any, grad: Any, block: Any, shares: Any, powers: Any, gb: Any, theta: Any, gtheta: Any, L: Any, A: Any) -> float:
+    """Return the log density of one block's coordinates and pass all gradients on to coordinates, SDs and correlations."""
+    q, J = block[WIDTH], block[LEVELS]
+    start, scratch = block[EFFECT_START], block[SCRATCH]
+    gw, dA, dL = gb[scratch : scratch + J * q], np.zeros((q, q)), np.zeros((q, q))
+    reflect(gw, q)
+    total = coordinate_density(
+        x[start : start + J * q],
+        A,
+        powers,
+        shares[scratch : scratch + J * q],
+        gw,
+        grad[start : start + J * q],
+        dA,
+    )
     for i in range(q):
         for k in range(i + 1):
             gtheta[block[SD_START] + i] += dA[i, k] * L[i, k]
@@ -170,6 +186,53 @@ def mean_gradients(header: Any, blocks: Any, shear: Any, gtheta: Any, gb: Any) -
 
 
 @compiled
+def fill_effects(
+    x: Any,
+    grad: Any,
+    theta: Any,
+    blocks: Any,
+    etas: Any,
+    shares: Any,
+    units: Any,
+    starts: Any,
+    sources: Any,
+    weights: Any,
+    L: Any,
+    A: Any,
+    powers: Any,
+    b: Any,
+) -> float:
+    """Fill factors, powers and effects of all blocks; return the log density of the correlations and add its gradient."""
+    total, deviation = 0.0, np.empty(b.shape[0])
+    for k in range(blocks.shape[0]):
+        t = blocks[k, ORDER]
+        q, J, start, scratch = blocks[t, WIDTH], blocks[t, LEVELS], blocks[t, EFFECT_START], blocks[t, SCRATCH]
+        total += fill_factor(x, grad, blocks[t], etas[t], theta, L[t, :q, :q], A[t, :q, :q])
+        fill_powers(A[t, :q, :q], units[blocks[t, COLUMN] :], powers[t, :q])
+        coordinates_to_effects(
+            x[start : start + J * q],
+            A[t, :q, :q],
+            powers[t, :q],
+            shares[scratch : scratch + J * q],
+            b[scratch : scratch + J * q],
+        )
+        if starts[scratch + J * q] > starts[scratch]:
+            pull(b, deviation, scratch, scratch + J * q, starts, sources, weights)
+        less_mean(b[scratch : scratch + J * q], deviation[scratch : scratch + J * q])
+    return total
+
+
+@compiled
+def sizes_of(blocks: Any) -> tuple[int, int]:
+    """Return the widest block and the number of effects."""
+    widest, n_effects = 1, 0
+    for t in range(blocks.shape[0]):
+        widest = max(widest, blocks[t, WIDTH])
+        n_effects += blocks[t, WIDTH] * blocks[t, LEVELS]
+    return widest, n_effects
+
+
+@folded
 def log_density(
     x: Any,
     grad: Any,
@@ -180,8 +243,16 @@ def log_density(
     blocks: Any,
     etas: Any,
     shear: Any,
+    shares: Any,
+    units: Any,
+    starts: Any,
+    sources: Any,
+    weights: Any,
     X: Any,
-    data: Any,
+    response: Any,
+    size: Any,
+    offset: Any,
+    totals: Any,
     index: Any,
     Z: Any,
 ) -> float:
@@ -192,7 +263,8 @@ def log_density(
     x, grad
         (d,) point and gradient.
     header
-        (4,): family code, link code, number of coefficients, position of sigma or -1.
+        (6,): family code, link code, number of coefficients, positions of sigma, the constant column and the block that rows are sorted by,
+        -1 for none.
     kinds, numbers
         (s, 2) and (s, 5): transform and prior of every scalar.
     prior_map
@@ -201,37 +273,47 @@ def log_density(
         (t, 9) and (t,): covariance blocks and their LKJ parameters.
     shear
         (sum of q, p): each effect column as a combination of the columns of X, zero where it is none.
+    shares, units
+        (sum of J q,) int32 and (sum of q,): shares of centering in steps, and the constants s; see :mod:`bayesglmm.kernel.effects`.
+    starts, sources, weights
+        Effects that give way to others, as :class:`bayesglmm.kernel.pulls.Pulls` holds them.
     X
-        (n, p) internal columns.
-    data
-        (n, 5): response, trials, weight, offset, known standard error (0: none).
+        (p, n) internal columns.
+    response, size, offset
+        (n,) each, of every cell; ``size`` is empty where all are one, ``offset`` where all are zero.
+    totals
+        (2,): sum of squares within cells, and sum of weights.
     index
-        (n, t) int32: level of each row in each block.
+        (t, n) uint32: level of each row in each block.
     Z
-        (n, sum of q) effect columns of the blocks that are not plain intercepts.
+        (sum of q, n): effect columns of the blocks that are not plain intercepts.
     """
-    n_blocks = blocks.shape[0]
+    n_blocks, (widest, n_effects) = blocks.shape[0], sizes_of(blocks)
     theta, slope, gtheta = np.empty(kinds.shape[0]), np.empty(kinds.shape[0]), np.zeros(kinds.shape[0])
-    grad[:] = 0.0
+    L, A, powers = (
+        np.empty((n_blocks, widest, widest)),
+        np.empty((n_blocks, widest, widest)),
+        np.empty((n_blocks, widest, SHARES + 1)),
+    )
+    b, gb, g_deviation = np.empty(n_effects), np.zeros(n_effects), np.zeros(n_effects)
+    fill(grad, 0.0)
     total = transform_scalars(x, grad, kinds, numbers, theta, slope)
-    widest, n_effects = 1, 0
-    for t in range(n_blocks):
-        widest = max(widest, blocks[t, WIDTH])
-        n_effects += blocks[t, WIDTH] * blocks[t, LEVELS]
-    L, A = np.empty((n_blocks, widest, widest)), np.empty((n_blocks, widest, widest))
-    b, gb = np.empty(n_effects), np.zeros(n_effects)
-    for t in range(n_blocks):
-        q, J, start, scratch = blocks[t, WIDTH], blocks[t, LEVELS], blocks[t, EFFECT_START], blocks[t, SCRATCH]
-        total += fill_factor(x, grad, blocks[t], etas[t], theta, L[t, :q, :q], A[t, :q, :q])
-        here = b[scratch : scratch + J * q].reshape((J, q))
-        coordinates_to_effects(x[start : start + J * q].reshape((J, q)), A[t, :q, :q], blocks[t, CENTERED] == 1, here)
+    total += fill_effects(x, grad, theta, blocks, etas, shares, units, starts, sources, weights, L, A, powers, b)
     take_off_means(theta, header, blocks, shear, b)
     total += scalar_priors(kinds, numbers, prior_map, theta, gtheta)
-    total += likelihood(theta, header, X, data, index, Z, blocks, b, gb, gtheta)
+    total += likelihood(theta, header, X, response, size, offset, totals, index, Z, blocks, b, gb, gtheta)
     mean_gradients(header, blocks, shear, gtheta, gb)
-    for t in range(n_blocks):
-        q = blocks[t, WIDTH]
-        total += block_density(x, grad, blocks[t], gb, theta, gtheta, L[t, :q, :q], A[t, :q, :q])
+    for k in range(n_blocks - 1, -1, -1):
+        t = blocks[k, ORDER]
+        q, first, last = blocks[t, WIDTH], blocks[t, SCRATCH], blocks[t, SCRATCH] + blocks[t, LEVELS] * blocks[t, WIDTH]
+        less_mean(g_deviation[first:last], g_deviation[first:last])
+        add(gb[first:last], g_deviation[first:last])
+        if starts[last] > starts[first]:
+            sd = theta[blocks[t, SD_START]]
+            value, g = pulled_density(x, grad, blocks[t], shares, powers[t, 0], starts, sources, weights, b, gb, g_deviation, sd)
+            total, gtheta[blocks[t, SD_START]] = total + value, gtheta[blocks[t, SD_START]] + g
+        else:
+            total += block_density(x, grad, blocks[t], shares, powers[t, :q], gb, theta, gtheta, L[t, :q, :q], A[t, :q, :q])
     for s in range(kinds.shape[0]):
         grad[s] += gtheta[s] * slope[s]
     return total

@@ -1,22 +1,21 @@
-"""Flat draws to named parameters on the user's scale: the numpy twin of the coordinates of :mod:`bayesglmm.kernel.density`."""
+"""Draws to named parameters on the user's scale: what every form of a density, integrated or not, gives back."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from bayesglmm.kernel import density as d
+from bayesglmm.kernel import codes as d
 from bayesglmm.kernel.layout import Internal, Layout
-from bayesglmm.kernel.priors import EXP, INTERVAL
 from bayesglmm.types import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
 class BlockDraws:
-    """One covariance block: SDs (..., q), correlations (..., q, q), effects (..., J, q)."""
+    """One covariance block: SDs (..., q), correlations (..., q, q), effects (..., J, q), or None where they were not kept."""
 
     sd: FloatArray
     correlation: FloatArray
-    effects: FloatArray
+    effects: FloatArray | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,39 +37,19 @@ class Derived:
     auxiliary: FloatArray
 
 
-def derive(flat: FloatArray, layout: Layout) -> Derived:
-    """Turn points of the sampler's space into parameters.
+def derive(natural: FloatArray, layout: Layout) -> Derived:
+    """Take parameters apart.
 
     Parameters
     ----------
-    flat
-        Shape (..., d).
+    natural
+        Shape (..., d), as :meth:`bayesglmm.kernel.program.Program.natural` returns them; without the effects where those were not kept.
     layout
         Where each parameter is.
     """
-    theta = scalars(flat, layout)
-    p = len(layout.internal.means)
-    coefficients = theta[..., :p].copy()
-    blocks = []
-    for block in layout.blocks:
-        found = _block(flat, theta, block)
-        mean = found.effects.mean(axis=-2)
-        coefficients -= mean @ layout.shear[block[d.COLUMN] : block[d.COLUMN] + block[d.WIDTH]]
-        blocks.append(found)
-    n_sd = int(layout.blocks[:, d.WIDTH].sum())
-    return Derived(on_users_scale(coefficients, layout.internal), tuple(blocks), theta[..., p + n_sd :])
-
-
-def scalars(flat: FloatArray, layout: Layout) -> FloatArray:
-    """Return the scalars on their own scale, shape (..., s)."""
-    x = flat[..., : len(layout.kinds)]
-    theta = np.array(x, dtype=np.float64)
-    kind = layout.kinds[:, d.TRANSFORM]
-    theta[..., kind == EXP] = np.exp(x[..., kind == EXP])
-    lower, upper = layout.numbers[:, d.LOWER], layout.numbers[:, d.UPPER]
-    inside = kind == INTERVAL
-    theta[..., inside] = lower[inside] + (upper - lower)[inside] / (1.0 + np.exp(-x[..., inside]))
-    return theta
+    p, n_sd = len(layout.internal.means), int(layout.blocks[:, d.WIDTH].sum())
+    blocks = tuple(_block(natural, block) for block in layout.blocks)
+    return Derived(natural[..., :p], blocks, natural[..., p + n_sd : len(layout.kinds)])
 
 
 def correlation_factors(x: FloatArray, q: int) -> FloatArray:
@@ -89,30 +68,23 @@ def correlation_factors(x: FloatArray, q: int) -> FloatArray:
     return L
 
 
-def _block(flat: FloatArray, theta: FloatArray, block: np.ndarray) -> BlockDraws:
-    q, J = int(block[d.WIDTH]), int(block[d.LEVELS])
-    sd = theta[..., block[d.SD_START] : block[d.SD_START] + q]
-    if block[d.COR_START] == d.NONE:
-        L = np.broadcast_to(np.eye(q), (*flat.shape[:-1], q, q))
-    else:
-        L = correlation_factors(flat[..., block[d.COR_START] : block[d.COR_START] + q * (q - 1) // 2], q)
-    A = sd[..., :, None] * L
-    x = flat[..., block[d.EFFECT_START] : block[d.EFFECT_START] + J * q].reshape(*flat.shape[:-1], J, q)
-    offsets = 1 if block[d.CENTERED] == 1 else J
-    w = x.astype(np.float64, copy=True)
-    w[..., :offsets, :] = x[..., :offsets, :] @ np.swapaxes(A, -1, -2)
-    correlation = L @ np.swapaxes(L, -1, -2)
-    correlation[..., np.arange(q), np.arange(q)] = 1.0  # exactly, not to rounding
-    return BlockDraws(sd, correlation, _reflect(w))
+def correlations(x: FloatArray, q: int) -> FloatArray:
+    """Return correlation matrices (..., q, q) from unconstrained (..., q (q - 1) / 2)."""
+    L = correlation_factors(x, q)
+    found = L @ np.swapaxes(L, -1, -2)
+    found[..., np.arange(q), np.arange(q)] = 1.0  # exactly, not to rounding
+    return found
 
 
-def _reflect(w: FloatArray) -> FloatArray:
-    """Apply the reflection of :func:`bayesglmm.kernel.effects.reflect` to (..., J, q), in place."""
-    root = np.sqrt(w.shape[-2])
-    c = (w[..., 0, :] - w.sum(axis=-2) / root) / (1.0 - 1.0 / root)
-    w[..., 0, :] -= c
-    w += (c / root)[..., None, :]
-    return w
+def _block(natural: FloatArray, block: np.ndarray) -> BlockDraws:
+    q, J, start = int(block[d.WIDTH]), int(block[d.LEVELS]), block[d.EFFECT_START]
+    sd = natural[..., block[d.SD_START] : block[d.SD_START] + q]
+    correlation = np.broadcast_to(np.eye(q), (*natural.shape[:-1], q, q))
+    if block[d.COR_START] != d.NONE:
+        correlation = correlations(natural[..., block[d.COR_START] : block[d.COR_START] + q * (q - 1) // 2], q)
+    kept = natural.shape[-1] > start
+    effects = natural[..., start : start + J * q].reshape(*natural.shape[:-1], J, q) if kept else None
+    return BlockDraws(sd, correlation, effects)
 
 
 def on_users_scale(coefficients: FloatArray, internal: Internal) -> FloatArray:

@@ -7,6 +7,11 @@ A correlation matrix is :math:`R = L L'`, row i of L built from canonical partia
 The J effects of a block are :math:`b = H w`, H the Householder reflection that takes the first axis to the direction in which all groups
 move together. H is orthogonal, so the rows of w are independent N(0, D) as those of b are; the first row is :math:`\sqrt J` times the mean
 of the effects, the one direction that fixed effects can undo.
+
+A row of w has coordinates x between non-centered and centered, with a share c in [0, 1] for each effect (Papaspiliopoulos, Roberts & Skold
+2007, *Statistical Science* 22, 59-73). With D = A A', A lower triangular, w = A z, s a constant and :math:`m_k = \sum_{l<k} A_{kl} z_l`:
+:math:`w_k = (1 - c) m_k + A_{kk} (s / A_{kk})^c x_k`, so that :math:`z_k = (s / A_{kk})^c x_k - (c / A_{kk}) m_k`. At c = 0 x is z, at
+c = 1 it is w / s.
 """
 
 import math
@@ -14,9 +19,13 @@ import math
 import numba as nb
 import numpy as np
 
-from bayesglmm.types import FloatArray
+from bayesglmm.kernel.compiling import INNER, Decorator
+from bayesglmm.types import FloatArray, IntArray
 
-compiled = nb.njit(cache=True, nogil=True, error_model="numpy")
+compiled: Decorator = nb.njit(**INNER)
+
+SHARES = 8
+"""Shares of centering are whole multiples of 1 / SHARES, so that their powers come from a short table."""
 
 
 @compiled
@@ -26,10 +35,11 @@ def correlation_factor(x: FloatArray, q: int, eta: float, L: FloatArray, grad: F
     ``x`` holds the strictly lower triangle row by row.
     """
     total, at = 0.0, 0
-    L[:, :] = 0.0
     L[0, 0] = 1.0
     for i in range(1, q):
         left = 1.0
+        for m in range(i):
+            L[m, i] = 0.0
         for m in range(i):
             p = math.tanh(x[at])
             power = eta + 0.5 * (q - 2 - m)
@@ -61,70 +71,149 @@ def correlation_gradient(x: FloatArray, q: int, L: FloatArray, dL: FloatArray, g
 
 
 @compiled
-def reflect(w: FloatArray) -> None:
-    """Apply H to the rows of w (J, q) in place; H is its own inverse and transpose. J is at least 2."""
-    J = w.shape[0]
-    root = math.sqrt(float(J))
-    for k in range(w.shape[1]):
-        total = 0.0
-        for j in range(J):
-            total += w[j, k]
-        c = (w[0, k] - total / root) / (1.0 - 1.0 / root)
-        w[0, k] -= c
-        for j in range(J):
-            w[j, k] += c / root
+def fill(values: FloatArray, value: float) -> None:
+    """Set all numbers to one."""
+    for i in range(values.shape[0]):
+        values[i] = value
 
 
 @compiled
-def coordinates_to_effects(x: FloatArray, A: FloatArray, centered: bool, b: FloatArray) -> None:
-    """Fill b (J, q) from the coordinates x (J, q): offsets times A' in the first row, and in the others unless centered; then reflect."""
-    for j in range(x.shape[0]):
-        for i in range(x.shape[1]):
-            if centered and j > 0:
-                b[j, i] = x[j, i]
-            else:
-                value = 0.0
-                for k in range(i + 1):
-                    value += A[i, k] * x[j, k]
-                b[j, i] = value
-    reflect(b)
+def add(values: FloatArray, more: FloatArray) -> None:
+    """Add number by number."""
+    for i in range(values.shape[0]):
+        values[i] += more[i]
 
 
 @compiled
-def offset_density(z: FloatArray, A: FloatArray, gw: FloatArray, gz: FloatArray, dA: FloatArray) -> float:
-    """Return log N(z; 0, I) of one row; add its gradient and the likelihood's (gw, in w = A z) to gz, and accumulate dA, that in A."""
-    total = 0.0
-    q = z.shape[0]
+def reflect(w: FloatArray, q: int) -> None:
+    """Apply H to the rows of w (J q,) in place, q numbers each; H is its own inverse and transpose. J is at least 2."""
+    root = math.sqrt(w.shape[0] / q)
     for k in range(q):
-        total -= 0.5 * z[k] * z[k]
-        slope = -z[k]
-        for i in range(k, q):
-            slope += A[i, k] * gw[i]
-            dA[i, k] += gw[i] * z[k]
-        gz[k] += slope
+        total = 0.0
+        for at in range(k, w.shape[0], q):
+            total += w[at]
+        c = (w[k] - total / root) / (1.0 - 1.0 / root)
+        w[k] -= c
+        for at in range(k, w.shape[0], q):
+            w[at] += c / root
+
+
+@compiled
+def fill_powers(A: FloatArray, units: FloatArray, powers: FloatArray) -> None:
+    """Fill powers (q, SHARES + 1) with (s_k / A_kk)^c for every share c."""
+    for k in range(A.shape[0]):
+        ratio = math.log(units[k] / A[k, k])
+        for m in range(SHARES + 1):
+            powers[k, m] = math.exp(m * ratio / SHARES)
+
+
+@compiled
+def coordinates_to_effects(x: FloatArray, A: FloatArray, powers: FloatArray, shares: FloatArray, b: FloatArray) -> None:
+    """Fill b (J q,) from the coordinates x (J q,), whose shares of centering are multiples of 1 / SHARES; then reflect."""
+    q = A.shape[0]
+    z = np.empty(q)
+    for row in range(0, x.shape[0], q):
+        for k in range(q):
+            m, r = 0.0, powers[k, shares[row + k]]
+            for i in range(k):
+                m += A[k, i] * z[i]
+            c = shares[row + k] / SHARES
+            z[k] = r * x[row + k] - c / A[k, k] * m
+            b[row + k] = (1.0 - c) * m + A[k, k] * r * x[row + k]
+    reflect(b, q)
+
+
+@compiled
+def coordinate_density(
+    x: FloatArray, A: FloatArray, powers: FloatArray, shares: FloatArray, gw: FloatArray, gx: FloatArray, dA: FloatArray
+) -> float:
+    """Return the log density of the coordinates x (J q,); add its gradient and the likelihood's to gx, and accumulate dA, that in A.
+
+    ``gw`` (J q,) is the likelihood's gradient in w. A row's density is N(z; 0, I) times the product of
+    (s / A_kk)^c, from the map of w to x.
+    """
+    q, total = A.shape[0], 0.0
+    z, m, gz = np.empty(q), np.empty(q), np.empty(q)
+    for row in range(0, x.shape[0], q):
+        for k in range(q):
+            m[k] = 0.0
+            for i in range(k):
+                m[k] += A[k, i] * z[i]
+            z[k] = powers[k, shares[row + k]] * x[row + k] - shares[row + k] / SHARES / A[k, k] * m[k]
+            total -= 0.5 * z[k] * z[k]
+            gz[k] = -z[k]
+        for k in range(q - 1, -1, -1):
+            at, c, r = row + k, shares[row + k] / SHARES, powers[k, shares[row + k]]
+            gx[at] += r * (gz[k] + A[k, k] * gw[at])
+            gm = (1.0 - c) * gw[at] - c / A[k, k] * gz[k]
+            dA[k, k] += (1.0 - c) * r * gw[at] * x[at] - c / A[k, k] * (1.0 + gz[k] * (r * x[at] - m[k] / A[k, k]))
+            for i in range(k):
+                dA[k, i] += gm * z[i]
+                gz[i] += gm * A[k, i]
+    for k in range(q):
+        steps = 0
+        for at in range(k, x.shape[0], q):
+            steps += shares[at]
+        total += steps * math.log(powers[k, SHARES]) / SHARES
     return total
 
 
 @compiled
-def effect_density(w: FloatArray, A: FloatArray, gw: FloatArray, gx: FloatArray, dA: FloatArray) -> float:
-    """Return log N(w; 0, A A') of one row up to a constant; add its gradient and the likelihood's to gx, and accumulate dA."""
-    q = w.shape[0]
+def less_mean(values: FloatArray, out: FloatArray) -> None:
+    """Fill ``out`` with values less their mean."""
+    mean = 0.0
+    for j in range(values.shape[0]):
+        mean += values[j]
+    mean /= max(values.shape[0], 1)
+    for j in range(values.shape[0]):
+        out[j] = values[j] - mean
+
+
+@compiled
+def pull(b: FloatArray, deviation: FloatArray, begin: int, end: int, start: IntArray, source: IntArray, weight: FloatArray) -> None:
+    """Let effects ``begin:end`` give way: subtract W times the others' deviations from their means, less its mean."""
+    moved = np.empty(end - begin)
+    for j in range(begin, end):
+        moved[j - begin] = 0.0
+        for e in range(start[j], start[j + 1]):
+            moved[j - begin] += weight[e] * deviation[source[e]]
+    less_mean(moved, moved)
+    for j in range(begin, end):
+        b[j] -= moved[j - begin]
+
+
+@compiled
+def push(gb: FloatArray, g_deviation: FloatArray, begin: int, end: int, start: IntArray, source: IntArray, weight: FloatArray) -> None:
+    """Pass the gradients of effects ``begin:end`` on to the deviations they depend on (transpose of :func:`pull`)."""
+    moved = np.empty(end - begin)
+    less_mean(gb[begin:end], moved)
+    for j in range(begin, end):
+        for e in range(start[j], start[j + 1]):
+            g_deviation[source[e]] -= weight[e] * moved[j - begin]
+
+
+@compiled
+def effect_density(b: FloatArray, sd: float, gb: FloatArray) -> float:
+    """Return log N(b; 0, sd^2 I) of intercepts up to a constant, without its - J log sd; add its gradient in b to gb."""
     total = 0.0
-    half, full = np.empty(q), np.empty(q)
-    for i in range(q):
-        value = w[i]
-        for k in range(i):
-            value -= A[i, k] * half[k]
-        half[i] = value / A[i, i]
-        total -= 0.5 * half[i] * half[i] + math.log(A[i, i])
-        dA[i, i] -= 1.0 / A[i, i]
-    for i in range(q - 1, -1, -1):
-        value = half[i]
-        for k in range(i + 1, q):
-            value -= A[k, i] * full[k]
-        full[i] = value / A[i, i]
-    for i in range(q):
-        gx[i] += gw[i] - full[i]
-        for k in range(i + 1):
-            dA[i, k] += full[i] * half[k]
+    for j in range(b.shape[0]):
+        total -= 0.5 * (b[j] / sd) ** 2
+        gb[j] -= b[j] / sd / sd
     return total
+
+
+@compiled
+def intercept_density(
+    x: FloatArray, sd: float, powers: FloatArray, shares: FloatArray, gw: FloatArray, gx: FloatArray, squares: float
+) -> float:
+    """Add the gradient in coordinates of intercepts that give way to gx (J,); return that in the SD.
+
+    ``gw`` (J,) is the gradient of likelihood and prior in w, ``squares`` the sum of squares of b / sd. With w = sd (s / sd)^c x the log
+    density has c log(s / sd) for each effect.
+    """
+    slope = squares / sd
+    for j in range(x.shape[0]):
+        c, r = shares[j] / SHARES, powers[shares[j]]
+        gx[j] += sd * r * gw[j]
+        slope += (1.0 - c) * r * gw[j] * x[j] - c / sd
+    return slope

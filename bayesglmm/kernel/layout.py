@@ -13,10 +13,13 @@ from bayesglmm import naming
 from bayesglmm.design.design import Design
 from bayesglmm.design.groups import GroupDesign
 from bayesglmm.families.base import Family
-from bayesglmm.kernel import density as d
+from bayesglmm.kernel import codes as d
+from bayesglmm.kernel.cells import Cells, make_cells
+from bayesglmm.kernel.codes import BINOMIAL, GAUSSIAN, GAUSSIAN_LOG, POISSON, Z_START
+from bayesglmm.kernel.effects import SHARES
 from bayesglmm.kernel.links import TAILS
 from bayesglmm.kernel.priors import EXP, IDENTITY, INTERVAL, encode_prior
-from bayesglmm.kernel.rows import BINOMIAL, GAUSSIAN, GAUSSIAN_LOG, POISSON
+from bayesglmm.kernel.pulls import Pulls, no_pulls
 from bayesglmm.spec.priors import Prior, ResolvedPriors, Uniform
 from bayesglmm.types import FloatArray, IntArray, Parameterization
 
@@ -49,6 +52,25 @@ class Internal:
 
 
 @dataclass(frozen=True, slots=True)
+class Centering:
+    """How the effects of one block are sampled; see :mod:`bayesglmm.kernel.effects`.
+
+    Attributes
+    ----------
+    share
+        Shape (J, q): 0 is non-centered, 1 centered.
+    unit
+        Shape (q,): a rough SD of each effect, the constant s.
+    """
+
+    share: FloatArray
+    unit: FloatArray
+
+
+type Form = Parameterization | Centering
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """Where each parameter is in the flat vector.
 
@@ -62,8 +84,12 @@ class Layout:
         Shape (t, 9), as :mod:`bayesglmm.kernel.density` reads it.
     kinds, numbers
         Transforms and priors of the scalars.
-    shear
-        Shape (sum of q, p).
+    shares
+        Shape (sum of J q,): shares of centering, in steps.
+    units
+        Shape (sum of q,): the constants that go with them.
+    n_cells
+        Number of distinct rows.
     auxiliary
         Names of the auxiliary parameters that are sampled, in order; they follow the SDs.
     """
@@ -73,8 +99,15 @@ class Layout:
     blocks: IntArray
     kinds: IntArray
     numbers: FloatArray
-    shear: FloatArray
+    shares: IntArray
+    units: FloatArray
+    n_cells: int
     auxiliary: tuple[str, ...]
+
+    @property
+    def n_parameters(self) -> int:
+        """Length of the flat vector without the effects."""
+        return self.size - len(self.shares)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +121,16 @@ class Arrays:
     blocks: IntArray
     etas: FloatArray
     shear: FloatArray
+    shares: np.ndarray
+    units: FloatArray
+    starts: IntArray
+    sources: np.ndarray
+    weights: FloatArray
     X: FloatArray
-    data: FloatArray
+    response: FloatArray
+    size: FloatArray
+    offset: FloatArray
+    totals: FloatArray
     index: np.ndarray
     Z: FloatArray
 
@@ -102,7 +143,14 @@ def unsupported(family: Family, link: str) -> str | None:
 
 
 def make_arrays(
-    design: Design, priors: ResolvedPriors, *, family: Family, link: str, center: bool, parameterization: Mapping[str, Parameterization]
+    design: Design,
+    priors: ResolvedPriors,
+    *,
+    family: Family,
+    link: str,
+    center: bool,
+    parameterization: Mapping[str, Form],
+    pulls: Pulls | None = None,
 ) -> tuple[Arrays, Layout]:
     """Lay out one model.
 
@@ -117,34 +165,43 @@ def make_arrays(
     center
         Whether the intercept's prior refers to the centered design.
     parameterization
-        ``centered`` or ``noncentered`` for each covariance block.
+        ``centered``, ``noncentered`` or a :class:`Centering` for each covariance block.
+    pulls
+        Effects that give way to others, see :mod:`bayesglmm.kernel.pulls`; None for none.
     """
     internal = internal_columns(design, priors, center=center)
     kinds, numbers = scalar_table(priors, internal)
-    prior_map = map_of_priors(internal, center=center)
-    blocks, size = _blocks(design.groups, len(internal.means), len(kinds), parameterization)
-    shear = _shear(design.groups, internal, kinds)
+    blocks, size = _blocks(design.groups, len(internal.means), len(kinds))
     sigma = len(kinds) - 1 if priors.aux else d.NONE
     code = BINOMIAL if family.pymc_name in UNIT_FAMILIES else FAMILIES[family.pymc_name, link]
-    header = np.array([code, TAILS[link][0] if link in TAILS else 0, len(internal.means), sigma], dtype=np.int64)
-    etas = np.array([0.0 if prior is None else prior.eta for prior in priors.cor], dtype=np.float64)
-    wide = [np.asarray(g.Z) for g, b in zip(design.groups, blocks, strict=True) if b[d.Z_START] != d.NONE]
-    Z = np.concatenate(wide, axis=1) if wide else np.empty((len(design.y), 0))
-    index = np.stack([g.index for g in design.groups], axis=1) if design.groups else np.empty((len(design.y), 0))
+    cells = make_cells(design, normal=code in (GAUSSIAN, GAUSSIAN_LOG))
+    link_code = TAILS[link][0] if link in TAILS else 0
+    shares, units = _centering(design.groups, parameterization)
+    pulls = pulls or no_pulls(len(shares))
+    index, Z = _effect_columns(design.groups, blocks, cells)
     arrays = Arrays(
-        header,
-        kinds,
-        numbers,
-        prior_map,
-        blocks,
-        etas,
-        shear,
-        internal.X,
-        _rows(design),
-        np.ascontiguousarray(index, np.int32),
-        np.ascontiguousarray(Z),
+        header=np.array([code, link_code, len(internal.means), sigma, internal.intercept, cells.sorted_by], dtype=np.int64),
+        kinds=kinds,
+        numbers=numbers,
+        prior_map=map_of_priors(internal, center=center),
+        blocks=blocks,
+        etas=np.array([0.0 if prior is None else prior.eta for prior in priors.cor], dtype=np.float64),
+        shear=_shear(design.groups, internal, kinds),
+        shares=shares,
+        units=units,
+        starts=pulls.start,
+        sources=pulls.source,
+        weights=pulls.weight,
+        X=np.ascontiguousarray(internal.X[cells.first].T),
+        response=cells.response,
+        size=cells.size,
+        offset=cells.offset,
+        totals=cells.totals,
+        index=index,
+        Z=Z,
     )
-    return arrays, Layout(size, internal, blocks, kinds, numbers, shear, tuple(name for name, _ in priors.aux))
+    auxiliary = tuple(name for name, _ in priors.aux)
+    return arrays, Layout(size, internal, blocks, kinds, numbers, shares, units, len(cells.first), auxiliary)
 
 
 def internal_columns(design: Design, priors: ResolvedPriors, *, center: bool) -> Internal:
@@ -189,25 +246,46 @@ def _scalar(prior: Prior, otherwise: int) -> tuple[tuple[int, int], tuple[float,
     return (otherwise, code), (0.0, 0.0, *numbers)
 
 
-def _blocks(
-    groups: tuple[GroupDesign, ...], n_coefficients: int, n_scalars: int, parameterization: Mapping[str, Parameterization]
-) -> tuple[IntArray, int]:
+def _blocks(groups: tuple[GroupDesign, ...], n_coefficients: int, n_scalars: int) -> tuple[IntArray, int]:
     """Return the table of blocks and the length of the flat vector."""
     table = np.full((len(groups), 9), d.NONE, dtype=np.int64)
+    table[:, d.ORDER] = np.argsort([len(g.levels) for g in groups], kind="stable")
     sd, correlation, scratch, z, column = n_coefficients, n_scalars, 0, 0, 0
     for t, group in enumerate(groups):
         q = len(group.labels)
         table[t, [d.SD_START, d.WIDTH, d.LEVELS, d.SCRATCH, d.COLUMN]] = sd, q, len(group.levels), scratch, column
-        table[t, d.CENTERED] = parameterization[naming.block(group.name, group.position)] == "centered"
         if group.term.covariance == "us" and q > 1:
             table[t, d.COR_START] = correlation
             correlation += q * (q - 1) // 2
         if q > 1 or not np.all(np.asarray(group.Z) == 1.0):
-            table[t, d.Z_START] = z
+            table[t, Z_START] = z
             z += q
         sd, column, scratch = sd + q, column + q, scratch + q * len(group.levels)
     table[:, d.EFFECT_START] = table[:, d.SCRATCH] + correlation
     return table, correlation + scratch
+
+
+def _centering(groups: tuple[GroupDesign, ...], parameterization: Mapping[str, Form]) -> tuple[np.ndarray, FloatArray]:
+    """Return shares of centering in steps, the first row of each block non-centered, and the constants that go with them."""
+    shares, units = [np.empty(0, dtype=np.int32)], [np.empty(0)]
+    for group in groups:
+        form, (J, q) = parameterization[naming.block(group.name, group.position)], (len(group.levels), len(group.labels))
+        if not isinstance(form, Centering):
+            form = Centering(np.full((J, q), float(form == "centered")), np.ones(q))
+        steps = np.rint(SHARES * form.share).astype(np.int32)
+        steps[0] = 0
+        shares.append(steps.reshape(-1))
+        units.append(form.unit)
+    return np.concatenate(shares), np.concatenate(units)
+
+
+def _effect_columns(groups: tuple[GroupDesign, ...], blocks: IntArray, cells: Cells) -> tuple[np.ndarray, FloatArray]:
+    """Return the level of each cell in each block, and the effect columns of the blocks that are not plain intercepts."""
+    n = len(cells.first)
+    levels = [group.index[cells.first].astype(np.uint32) for group in groups]
+    wide = [np.asarray(g.Z)[cells.first].T for g, b in zip(groups, blocks, strict=True) if b[Z_START] != d.NONE]
+    index = np.stack(levels) if levels else np.empty((0, n), dtype=np.uint32)
+    return np.ascontiguousarray(index), np.ascontiguousarray(np.concatenate(wide)) if wide else np.empty((0, n))
 
 
 def _shear(groups: tuple[GroupDesign, ...], internal: Internal, kinds: IntArray) -> FloatArray:
@@ -223,17 +301,3 @@ def _shear(groups: tuple[GroupDesign, ...], internal: Internal, kinds: IntArray)
     bounded = kinds[:p, d.TRANSFORM] == INTERVAL
     touched = np.any(np.abs(found[:, bounded]) > EXACT, axis=1)
     return np.ascontiguousarray(np.where((exact & ~touched)[:, None], found, 0.0))
-
-
-def _rows(design: Design) -> FloatArray:
-    """Return response, trials, weight, offset and known standard error of every row, shape (n, 5)."""
-    n = len(design.y)
-    one, zero = np.ones(n), np.zeros(n)
-    columns = (
-        design.y,
-        one if design.trials is None else design.trials,
-        one if design.weights is None else design.weights,
-        design.offset,
-        zero if design.se is None else design.se,
-    )
-    return np.ascontiguousarray(np.stack(columns, axis=1), dtype=np.float64)

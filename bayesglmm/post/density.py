@@ -40,6 +40,8 @@ def log_likelihood(fit: Fit, rows: Sequence[int] | IntArray | None = None) -> Fl
 def probe_log_likelihood(fit: Fit, rows: Sequence[int] | IntArray, draw: int = 0) -> float:
     """Sum of the log likelihood of a few rows at one draw: the number by which a stored fit proves itself.
 
+    A fit that keeps no random effects is taken at effects of zero.
+
     Parameters
     ----------
     fit
@@ -51,7 +53,8 @@ def probe_log_likelihood(fit: Fit, rows: Sequence[int] | IntArray, draw: int = 0
     """
     one = slice(draw, draw + 1)
     auxiliary = {name: values[one] for name, values in _sampled(fit).items()}
-    parameters = fit_parameters(fit, effects=True).take(one)
+    kept = fit.provenance.settings.effects != "none"
+    parameters = fit_parameters(fit, effects=kept).take(one)
     return float(_log_likelihood(fit, parameters, auxiliary, np.asarray(rows, dtype=np.int64)).sum())
 
 
@@ -78,7 +81,9 @@ def _log_likelihood(fit: Fit, parameters: Parameters, auxiliary: dict[str, Float
     result = np.empty((parameters.n_draws, len(chosen)))
     for block in draw_blocks(parameters.n_draws, len(chosen)):
         part = parameters.take(block)
-        eta = fixed_eta(part, rows) + group_eta(part, rows, rows.index)
+        eta = fixed_eta(part, rows)
+        if all(group.b is not None for group in part.groups):
+            eta += group_eta(part, rows, rows.index)
         sampled = {name: values[block, None] for name, values in auxiliary.items()}
         result[block] = weights * fit.family.log_prob(y, eta, fit.link, trials=trials, **{**sampled, **known})
     return result

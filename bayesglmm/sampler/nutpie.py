@@ -3,9 +3,13 @@
 The contract with nutpie (settings, names of statistics, what an aborted run returns) is kept in this file and tested.
 """
 
+import importlib
+import importlib.util
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -49,6 +53,8 @@ class FlatDensity:
         uint64 array that both get; whoever holds this must hold the arrays that it points to.
     start, spread
         Shape (d,): where chains start, and the SD of their scatter.
+    kept
+        How many numbers ``expand`` writes for each draw.
     """
 
     density: Any
@@ -56,6 +62,15 @@ class FlatDensity:
     record: IntArray
     start: FloatArray
     spread: FloatArray
+    kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlatDraws:
+    """What a sampler gives back for a flat density: (chain, draw, kept) numbers, and statistics."""
+
+    values: FloatArray
+    sample_stats: xr.Dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +102,17 @@ def sample(model: Any, start: Start, settings: Settings, *, keep: Sequence[str],
     SamplingError
         If no chain could start, or the run was interrupted before the first draw after warm-up.
     """
-    import nutpie
-
+    nutpie = import_nutpie()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=NO_BLAS)
         compiled = nutpie.compile_pymc_model(model, initial_points=dict(start.values), jitter_rvs=set(), var_names=list(keep))
     compiled = replace(compiled, initial_point_func=_scatter(compiled.initial_point_func, _spread_vector(model, start)))
-    raw = _run(compiled, settings, adaptation="diag", progress=progress)
+    tree = _run(compiled, settings, adaptation="diag", progress=progress)
+    raw = trim(RawDraws(tree["posterior"].to_dataset(), _rename(tree["sample_stats"].to_dataset())))
     return RawDraws(raw.posterior[list(keep)], raw.sample_stats)
 
 
-def sample_flat(density: FlatDensity, settings: Settings, *, progress: bool) -> RawDraws:
+def sample_flat(density: FlatDensity, settings: Settings, *, progress: bool) -> FlatDraws:
     """Draw from a compiled density of a flat vector; nothing is compiled here.
 
     Parameters
@@ -109,45 +124,63 @@ def sample_flat(density: FlatDensity, settings: Settings, *, progress: bool) -> 
     progress
         Whether nutpie shows its bar.
 
-    Returns
-    -------
-    RawDraws
-        ``posterior`` holds one variable ``FLAT`` with dims (chain, draw, parameter).
-
     Raises
     ------
     SamplingError
         As for :func:`sample`.
     """
-    from nutpie.compile_pymc import CompiledPyMCModel
-
-    d = len(density.start)
-    compiled = CompiledPyMCModel(
+    import_nutpie()
+    d, kept = len(density.start), density.kept
+    compiled = importlib.import_module("nutpie.compile_pymc").CompiledPyMCModel(
         compiled_logp_func=density.density,
         compiled_expand_func=density.expand,
         initial_point_func=_scatter(lambda _: density.start, density.spread),
         shared_data={},
         shared_var_keys={},
         user_data=density.record,
-        n_expanded=d,
-        shape_info=([FLAT], [slice(0, d)], [(d,)]),
+        n_expanded=kept,
+        shape_info=([FLAT], [slice(0, kept)], [(kept,)]),
         logp_func=None,
         expand_func=None,
         _n_dim=d,
-        _shapes={FLAT: (d,)},
-        _coords={"parameter": np.arange(d)},
+        _shapes={FLAT: (kept,)},
+        _coords={"parameter": np.arange(kept)},
         dims={FLAT: ("parameter",)},
         reparameterized_names=[],
     )
     adaptation = "low_rank" if d <= LOW_RANK_UP_TO else "diag"
-    return _run(compiled, settings, adaptation=adaptation, progress=progress)
+    return _from_arrow(*_run(compiled, settings, adaptation=adaptation, progress=progress, raw=True).get_arrow_trace())
 
 
-def _run(compiled: Any, settings: Settings, *, adaptation: str, progress: bool) -> RawDraws:
-    import nutpie
+class _Later(ModuleType):
+    """Stands for a module that is imported when one of its names is first asked for."""
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+def import_nutpie() -> Any:
+    """Import nutpie without ArviZ.
+
+    ArviZ is most of nutpie's own import time and only wraps draws, which are read here as they are. While nutpie is imported a stand-in
+    takes ArviZ's place; afterwards ``import arviz`` does what it always does, and nutpie finds the real one when it asks for it.
+    """
+    if "nutpie" in sys.modules or "arviz" in sys.modules:
+        return importlib.import_module("nutpie")
+    later = _Later("arviz")
+    later.__spec__ = importlib.util.find_spec("arviz")
+    sys.modules["arviz"] = later
     try:
-        background = nutpie.sample(
+        return importlib.import_module("nutpie")
+    finally:
+        if sys.modules.get("arviz") is later:
+            del sys.modules["arviz"]
+
+
+def _run(compiled: Any, settings: Settings, *, adaptation: str, progress: bool, raw: bool = False) -> Any:
+    """Sample to the end or to an interrupt; the trace as nutpie returns it, or in its own form."""
+    try:
+        background = import_nutpie().sample(
             compiled,
             draws=settings.draws,
             tune=settings.tune,
@@ -160,12 +193,12 @@ def _run(compiled: Any, settings: Settings, *, adaptation: str, progress: bool) 
             save_warmup=False,
             progress_bar=progress,
             blocking=False,
+            return_raw_trace=raw,
         )
-        tree = _wait(background)
+        return _wait(background)
     except (RuntimeError, ValueError) as error:
         fix = "check the priors and the response for impossible values; bg.pymc_model(spec, data).debug() shows which part is not finite"
         raise SamplingError(f"the sampler stopped: {error}", fix=fix) from error
-    return trim(RawDraws(tree["posterior"].to_dataset(), _rename(tree["sample_stats"].to_dataset())))
 
 
 def trim(raw: RawDraws) -> RawDraws:
@@ -177,19 +210,47 @@ def trim(raw: RawDraws) -> RawDraws:
         If no draw is left.
     """
     finite = np.isfinite(raw.sample_stats["lp"].transpose("chain", "draw").to_numpy())
-    lengths = np.where(finite.all(axis=1), finite.shape[1], finite.argmin(axis=1))
+    chains, length = chains_to_keep(np.where(finite.all(axis=1), finite.shape[1], finite.argmin(axis=1)))
+    keep = {"chain": chains, "draw": slice(0, length)}
+    numbered = {"chain": np.arange(len(chains))}
+    return RawDraws(raw.posterior.isel(keep).assign_coords(numbered), raw.sample_stats.isel(keep).assign_coords(numbered))
+
+
+def chains_to_keep(lengths: IntArray) -> tuple[IntArray, int]:
+    """Return the chains and the length that give the most draws, all chains of one length.
+
+    Raises
+    ------
+    SamplingError
+        If no draw is left.
+    """
     longest_first = np.argsort(-lengths, kind="stable")
     totals = lengths[longest_first] * np.arange(1, len(lengths) + 1)
     if not len(totals) or totals.max() == 0:
         fix = "let it run longer, or ask for fewer warm-up draws with tune="
         raise SamplingError("the run was interrupted before any chain had a draw after warm-up", fix=fix)
     chains = np.sort(longest_first[: int(totals.argmax()) + 1])
-    keep = {"chain": chains, "draw": slice(0, int(lengths[chains].min()))}
-    numbered = {"chain": np.arange(len(chains))}
-    return RawDraws(raw.posterior.isel(keep).assign_coords(numbered), raw.sample_stats.isel(keep).assign_coords(numbered))
+    return chains, int(lengths[chains].min())
 
 
-def _wait(background: Any) -> xr.DataTree:
+def _from_arrow(draws: Sequence[Any], statistics: Sequence[Any]) -> FlatDraws:
+    """Read nutpie's own record batches, one per chain, draws after warm-up only: one copy of the numbers, and no library in between."""
+    import pyarrow
+
+    chain_draws, chain_statistics = [pyarrow.record_batch(b) for b in draws], [pyarrow.record_batch(b) for b in statistics]
+    tuned = [int(np.sum(batch.column("tuning").to_numpy(zero_copy_only=False))) for batch in chain_statistics]
+    chains, length = chains_to_keep(np.array([len(b) - t for b, t in zip(chain_statistics, tuned, strict=True)]))
+    values = [chain_draws[c].column(FLAT).slice(tuned[c], length).flatten().to_numpy().reshape(length, -1) for c in chains]
+    sample = {"chain": np.arange(len(chains)), "draw": np.arange(length)}
+    stats = {}
+    for name, ours in STATISTICS.items():
+        if name in chain_statistics[0].schema.names:
+            columns = [chain_statistics[c].column(name).slice(tuned[c], length).to_numpy(zero_copy_only=False) for c in chains]
+            stats[ours] = (tuple(sample), np.stack(columns))
+    return FlatDraws(np.stack(values), xr.Dataset(stats, coords=sample))
+
+
+def _wait(background: Any) -> Any:
     """Return the finished trace, or on an interrupt what there is so far."""
     try:
         return background.wait()

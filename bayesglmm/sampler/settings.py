@@ -5,11 +5,12 @@ from collections.abc import Mapping
 
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.provenance import Settings
+from bayesglmm.types import EffectDraws, check_choice
 
 DEFAULTS: Mapping[str, int | float] = {"draws": 1000, "tune": 1000, "chains": 4, "target_accept": 0.8, "max_treedepth": 10}
 
 
-def make_settings(asked: Mapping[str, int | float], *, seed: int | None, cores: int | None) -> Settings:
+def make_settings(asked: Mapping[str, int | float], *, seed: int | None, cores: int | None, effects: EffectDraws = "float64") -> Settings:
     """Return checked sampler settings; what is not asked for takes its default, and a seed of None becomes a fresh one that is recorded.
 
     Raises
@@ -17,6 +18,7 @@ def make_settings(asked: Mapping[str, int | float], *, seed: int | None, cores: 
     ArgumentError
         If a number is not positive, or ``target_accept`` not between 0 and 1.
     """
+    check_choice("effects", effects, EffectDraws)
     values = {**DEFAULTS, **asked}
     for name in ("draws", "tune", "chains", "max_treedepth"):
         value = values[name]
@@ -30,7 +32,7 @@ def make_settings(asked: Mapping[str, int | float], *, seed: int | None, cores: 
     if cores is not None and cores < 1:
         raise ArgumentError(f"cores={cores!r} is not a positive whole number", fix="pass None to use all processors")
     whole = {name: int(values[name]) for name in ("draws", "tune", "chains", "max_treedepth")}
-    return Settings(**whole, seed=secrets.randbits(32) if seed is None else seed, target_accept=float(accept), cores=cores)
+    return Settings(**whole, seed=secrets.randbits(32) if seed is None else seed, target_accept=float(accept), cores=cores, effects=effects)
 
 
 def one_seed(seed: int | None, random_seed: int | None) -> int | None:

@@ -5,14 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 from click.testing import CliRunner
 
 from bayesglmm.cli.main import main
-from bayesglmm.fit.draws import CHAIN, DRAW
 from bayesglmm.io.fits import save
-from bayesglmm.sampler import kernel, nutpie
-from bayesglmm.sampler.nutpie import RawDraws
+from bayesglmm.kernel.pointers import copy_out
+from bayesglmm.sampler import kernel
+from bayesglmm.sampler.nutpie import FlatDraws
 from tests.fits import Noise, sampler_statistics
 from tests.io.hand import hand_made_fit
 
@@ -56,10 +55,10 @@ def sampler(monkeypatch):
         state.progress.append(progress)
         rng, size = np.random.default_rng(settings.seed), (settings.chains, settings.draws - state.fewer)
         apart = np.arange(size[0])[:, None, None] if state.wrong else 0.0
-        flat = density.start + 0.3 * rng.standard_normal((*size, len(density.start))) + apart
-        sample = {CHAIN: np.arange(size[0]), DRAW: np.arange(size[1])}
-        posterior = xr.Dataset({nutpie.FLAT: ((CHAIN, DRAW, "parameter"), flat)}, coords=sample)
-        return RawDraws(posterior, sampler_statistics(Noise(rng, size, 1.0)))
+        noise = 0.3 * rng.standard_normal((*size, density.kept)) + apart
+        # the sampler's own coordinates where all is derived later, else parameters: positive, as SDs must be
+        values = density.start + noise if density.expand is copy_out else np.exp(noise)
+        return FlatDraws(values, sampler_statistics(Noise(rng, size, 1.0)))
 
     monkeypatch.setattr(kernel, "sample_flat", sample_flat)
     return state

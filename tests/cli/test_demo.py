@@ -55,7 +55,7 @@ def test_a_second_demo_replaces_nothing(run, sampler, tmp_path):
 def test_a_demo_that_went_wrong_is_exit_code_3(run, sampler):
     sampler.wrong = True
     result = run("demo", *FEW)
-    assert result.exit_code == 3
+    assert result.exit_code == 3, result.stderr
     assert "none of the numbers above may be used" in result.stdout
 
 

@@ -76,7 +76,7 @@ def test_missing_values(run, table, sampler, tmp_path):
 def test_chains_that_disagree_are_exit_code_3(run, csv, sampler):
     sampler.wrong = True
     result = run(*FORMULA, "--data", csv, "--draws", 50)
-    assert result.exit_code == 3
+    assert result.exit_code == 3, result.stderr
     assert "Verdict: do not use" in result.stdout
     assert load("fit.nc").quality.verdict == "do not use"
     document = json.loads(run(*FORMULA, "--data", csv, "--draws", 50, "--json", "--force").stdout)

@@ -10,19 +10,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bayesglmm import naming
-from bayesglmm.kernel import density as d
+from bayesglmm.kernel import codes as d
 from bayesglmm.kernel.derive import correlation_factors, derive
+from bayesglmm.kernel.effects import SHARES
+from bayesglmm.kernel.layout import Centering
 from bayesglmm.kernel.priors import EXP, INTERVAL
 from bayesglmm.kernel.program import make_program
 from bayesglmm.model.build import build_model
 from tests.cases import CASES, ready_for
 from tests.tolerances import TWO_FORMS
 
-FORMS = ("noncentered", "centered")
+FORMS = ("noncentered", "centered", "partial")
 
 
 def form_of(ready, name):
-    return {naming.block(g.name, g.position): name for g in ready.design.groups}
+    return {naming.block(g.name, g.position): partly_centered(g) if name == "partial" else name for g in ready.design.groups}
+
+
+def partly_centered(group):
+    """Another share for every level and effect, and units that are not one."""
+    J, q = len(group.levels), len(group.labels)
+    rng = np.random.default_rng(J + q)
+    return Centering(rng.integers(0, SHARES + 1, (J, q)) / SHARES, rng.uniform(0.5, 2.0, q))
 
 
 def program_of(ready, name):
@@ -47,14 +56,15 @@ def log_jacobian(x, program):
             partial = np.tanh(coordinates)
             # L[i, m] = p left: its derivative in its own coordinate is (1 - p^2) left = (1 - p^2) L / p
             total += np.sum(np.log((1 - partial**2) * L[np.tril_indices(q, -1)] / partial))
-        rows = 1 if block[d.CENTERED] == 1 else J
-        total += rows * (x[block[d.SD_START] : block[d.SD_START] + q].sum() + np.log(np.diag(L)).sum())
+        shares = program.layout.shares[block[d.SCRATCH] : block[d.SCRATCH] + J * q].reshape(J, q) / SHARES
+        # an effect with share c is A_kk^(1 - c) times its coordinate, up to constants and what comes before it in its row
+        total += np.sum(1.0 - shares, axis=0) @ (x[block[d.SD_START] : block[d.SD_START] + q] + np.log(np.diag(L)))
     return total
 
 
 def natural(x, program, ready):
     """Values of the PyMC model's free variables, centered form, at a point of the kernel's space."""
-    derived, design, priors = derive(x, program.layout), ready.design, ready.priors
+    derived, design, priors = derive(program.natural(x), program.layout), ready.design, ready.priors
     values, slopes = {}, [k for k, label in enumerate(design.labels) if label != naming.INTERCEPT]
     for term in design.fixed:
         columns = derived.beta[term.start : term.stop]

@@ -1,24 +1,23 @@
-"""Random intercepts integrated out: the density against adaptive integrals and R's exact fits, the draws against the exact conditional."""
+"""One factor's effects integrated out: patterns, R's exact fits, and whole fits against those that sample the effects."""
 
 import json
-from functools import partial
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import integrate, stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import bayesglmm as bg
 from bayesglmm.design.prepare import prepare
 from bayesglmm.errors import DatasetError, NotBuiltError
 from bayesglmm.fit import diagnostics
 from bayesglmm.fit.draws import parameter_draws
-from bayesglmm.kernel.integrated import LOGIT, POISSON, log_density, make_nodes, widest_step
-from bayesglmm.kernel.integrated_program import TOLERANCE, derive_integrated, make_integrated, not_integrable, pays
 from bayesglmm.kernel.patterns import find_patterns
+from bayesglmm.kernel.quadrature_program import make_quadrature, not_integrable
 from bayesglmm.spec.model_spec import make_spec
+from tests.kernel.test_quadrature import log_likelihood
 from tests.tolerances import MCSE_MULTIPLE, REFERENCE, TWO_FORMS
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -60,100 +59,15 @@ CASES = {
 }
 
 
-def program_of(formula, data, family, link, *, center=True, priors=None):
-    ready = prepare(make_spec(formula, family=family, link=link, center=center, priors=priors), data)
-    return ready, make_integrated(ready.design, ready.priors, family=ready.family, link=link, center=center)
+def program_of(formula, data, family, link):
+    ready = prepare(make_spec(formula, family=family, link=link), data)
+    sd = np.ones(len(ready.design.groups[0].labels))
+    return ready, make_quadrature(ready.design, ready.priors, family=ready.family, link=link, center=True, sd=sd)
 
 
 def points(program, count=4, seed=7):
     rng = np.random.default_rng(seed)
     return [0.6 * rng.normal(size=program.size) for _ in range(count)]
-
-
-def adaptive(ready, program, x):
-    """Log likelihood at x, each group by scipy's adaptive rule on the family's own density."""
-    theta = x[:-1]
-    sd, means = np.exp(x[-1]), ready.design.offset + program.internal.X @ theta
-    design, total = ready.design, 0.0
-    for j in range(len(design.groups[0].levels)):
-        rows = np.flatnonzero(design.groups[0].index == j)
-
-        def log_joint(e, rows=rows):
-            n = None if design.trials is None else design.trials[rows]
-            values = ready.family.log_prob(design.y[rows], means[rows] + sd * e, ready.link, trials=n)
-            return np.sum(values if design.weights is None else design.weights[rows] * values) - 0.5 * e * e
-
-        grid = np.linspace(-9, 9, 721)
-        peak = grid[np.argmax([log_joint(e) for e in grid])]
-        top = log_joint(peak)
-        # split at the peak and near it: the adaptive rule then reaches its tolerance everywhere
-        ends = np.unique(np.clip([-12, peak - 3, peak - 1, peak, peak + 1, peak + 3, 12], -12, 12))
-        scaled = partial(scaled_joint, log_joint, top)
-        pieces = [integrate.quad(scaled, a, b, epsabs=0, epsrel=1e-11)[0] for a, b in pairwise(ends)]
-        total += top + np.log(np.sum(pieces))
-    return total
-
-
-def scaled_joint(log_joint, top, e):
-    return np.exp(log_joint(e) - top)
-
-
-def only_prior(program, x):
-    """The program's density without any pattern: log prior and Jacobian."""
-    arrays = program.arrays
-    none = np.zeros(0, dtype=np.int64)
-    rest = (arrays.X, arrays.rows, np.zeros(1, dtype=np.int64), none, np.zeros(0), np.zeros(0))
-    return log_density(x, np.empty(len(x)), arrays.header, arrays.limits, arrays.kinds, arrays.numbers, arrays.prior_map, *rest)
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_likelihood_equals_adaptive_integrals(case):
-    ready, program = program_of(*CASES[case])
-    ours, exact = np.array([(program(x)[0] - only_prior(program, x), adaptive(ready, program, x)) for x in points(program)]).T
-    np.testing.assert_allclose(np.diff(ours), np.diff(exact), rtol=TWO_FORMS, atol=TWO_FORMS * np.abs(exact).max())
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_gradient_matches_finite_differences(case):
-    _, program = program_of(*CASES[case])
-    step = 2e-3
-    for x in points(program, 2):
-        gradient = program(x)[1]
-        for k in range(program.size):
-            ahead = [program(x + m * step * np.eye(program.size)[k])[0] for m in (-2, -1, 1, 2)]
-            # five-point rule: error of order step^4; the rule's own error TOLERANCE may change between nodes
-            assert (ahead[0] - 8 * ahead[1] + 8 * ahead[2] - ahead[3]) / (12 * step) == pytest.approx(
-                gradient[k], abs=TWO_FORMS * np.linalg.norm(gradient) + TOLERANCE / step
-            )
-
-
-@pytest.mark.parametrize("sd", [0.1, 1.0, 3.0, 6.0, 9.0])
-@pytest.mark.parametrize("case", CASES)
-def test_error_stays_below_the_stated_bound(case, sd):
-    """Against the same rule with a bound 10,000 times tighter."""
-    _, program = program_of(*CASES[case])
-    arrays = program.arrays
-    tight = np.array([arrays.limits[0], arrays.limits[1] - np.log(1e4)])
-    for x in points(program, 3):
-        x[-1] = np.log(sd)
-        rest = (arrays.kinds, arrays.numbers, arrays.prior_map, arrays.X, arrays.rows, arrays.start, arrays.row_of, arrays.y, arrays.count)
-        finer = log_density(x, np.empty(len(x)), arrays.header, tight, *rest)
-        # rounding of the sum over groups comes on top
-        assert abs(program(x)[0] - finer) <= TOLERANCE + 1e-12 * abs(finer)
-
-
-@pytest.mark.parametrize(("kind", "total"), [(LOGIT, 1.0), (LOGIT, 40.0), (POISSON, 3.0), (POISSON, 300.0)])
-def test_step_shrinks_with_the_sd_the_total_and_the_tolerance(kind, total):
-    steps = [widest_step(kind, total, sd, np.log(1e-10)) for sd in (0.1, 0.5, 1.0, 3.0, 6.0)]
-    assert np.all(np.diff(steps) < 0)
-    assert widest_step(kind, 2 * total, 1.0, np.log(1e-10)) < widest_step(kind, total, 1.0, np.log(1e-10))
-    assert widest_step(kind, total, 1.0, np.log(1e-13)) < widest_step(kind, total, 1.0, np.log(1e-10))
-
-
-def test_nodes_hold_the_normal_distribution():
-    nodes, log_weights = make_nodes(0.2)
-    assert np.exp(log_weights).sum() == pytest.approx(1.0, rel=1e-10)
-    assert np.sum(np.exp(log_weights) * nodes**2) == pytest.approx(1.0, rel=1e-10)
 
 
 def exact_fit(name, formula, dataset, prepare_table):
@@ -164,7 +78,7 @@ def exact_fit(name, formula, dataset, prepare_table):
     centered = beta.copy()
     centered[0] += program.internal.means @ beta
     x = np.append(np.linalg.solve(program.internal.basis, centered), np.log(np.ravel(sd)[0]))
-    return program(x)[0] - only_prior(program, x), stored["logLik"], ready
+    return log_likelihood(program, x), stored["logLik"], ready
 
 
 EXACT = {
@@ -206,24 +120,39 @@ def test_patterns_count_every_group_once_and_ignore_order_and_labels():
 
 def test_equal_groups_share_a_pattern_and_different_ones_do_not():
     rows = np.array([[0.0], [1.0], [0.0], [1.0], [0.0], [1.0]])
-    found = find_patterns(rows, np.array([1.0, 0.0, 1.0, 0.0, 1.0, 1.0]), np.array([0, 0, 1, 1, 2, 2]), 3)
+    sums = np.array([[1.0], [0.0], [1.0], [0.0], [1.0], [1.0]])
+    found = find_patterns(rows, sums, np.array([0, 0, 1, 1, 2, 2]), 3)
     assert found.pattern_of[0] == found.pattern_of[1] != found.pattern_of[2]
     np.testing.assert_array_equal(np.sort(found.count), [1.0, 2.0])
 
 
-def test_drawn_intercepts_follow_their_exact_conditional_distribution():
-    ready, program = program_of(*CASES["bernoulli"])
-    x = np.append(points(program, 1)[0][:-1], np.log(3.0))
-    n = 4000
-    b = derive_integrated(np.tile(x, (1, n, 1)), program, seed=11).blocks[0].effects[0, :, :, 0]
-    means, e = ready.design.offset + program.internal.X @ x[:-1], np.linspace(-9, 9, 20_001)
-    for j in range(b.shape[1]):
-        rows = np.flatnonzero(ready.design.groups[0].index == j)
-        values = ready.family.log_prob(ready.design.y[rows][:, None], means[rows][:, None] + 3.0 * e, ready.link).sum(axis=0)
-        density = np.exp(values - values.max()) * stats.norm.pdf(e)
-        distribution = np.cumsum(density) / density.sum()
-        # 12 tests of Kolmogorov and Smirnov at one in a hundred thousand
-        assert stats.kstest(b[:, j] / 3.0, lambda v, d=distribution: np.interp(v, e, d)).pvalue > 1e-5
+def test_equal_rows_of_a_group_are_added_up():
+    rows = np.array([[0.0], [-0.0], [1.0], [0.0]])
+    found = find_patterns(rows, np.array([[1.0, 1.0], [0.0, 2.0], [1.0, 1.0], [5.0, 5.0]]), np.array([0, 0, 0, 1]), 2)
+    assert len(found.first) == 2
+    first = slice(found.start[found.pattern_of[0]], found.start[found.pattern_of[0] + 1])
+    assert {tuple(row) for row in found.sums[first]} == {(1.0, 3.0), (1.0, 1.0)}
+    np.testing.assert_array_equal(np.diff(found.start)[found.pattern_of], [2, 1])
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(1, 3))
+def test_patterns_are_those_of_a_dictionary(seed, n_groups, n_values):
+    """Groups have the same pattern exactly when their sets of (row, sums) are the same."""
+    rng = np.random.default_rng(seed)
+    index = rng.permutation(np.concatenate([np.arange(n_groups), rng.integers(0, n_groups, 2 * n_groups)]))
+    rows, sums = rng.integers(0, n_values, (len(index), 2)).astype(float), rng.integers(0, 2, (len(index), 1)).astype(float)
+    found = find_patterns(rows, sums, index, n_groups)
+    expected = []
+    for j in range(n_groups):
+        added = {}
+        for i in np.flatnonzero(index == j):
+            added[tuple(rows[i])] = added.get(tuple(rows[i]), 0.0) + sums[i, 0]
+        expected.append(frozenset(added.items()))
+    for j in range(n_groups):
+        entries = range(found.start[found.pattern_of[j]], found.start[found.pattern_of[j] + 1])
+        assert frozenset((tuple(rows[found.first[found.row_of[e]]]), found.sums[e, 0]) for e in entries) == expected[j]
+    assert len(found.count) == len(set(expected))
 
 
 def agree(first, second):
@@ -266,18 +195,17 @@ def test_the_same_seed_gives_the_same_draws():
     np.testing.assert_array_equal(parameters(first), parameters(second))
 
 
-def test_auto_integrates_where_groups_repeat_and_not_where_rows_are_all_different():
-    repeated, different = visits(500), visits(500).assign(obstime=lambda d: d["obstime"] + np.linspace(0, 1, len(d)))
-    for data, expected in ((repeated, True), (different, False)):
-        ready, program = program_of("low ~ obstime * drug + (1 | patient)", data, "bernoulli", "logit")
-        assert pays(program, len(ready.design.y), 2.0) is expected
+def test_the_cost_is_that_of_distinct_groups():
+    few, many = (program_of("low ~ obstime * drug + (1 | patient)", visits(n), "bernoulli", "logit")[1] for n in (2000, 8000))
+    assert many.cost < 2 * few.cost
+    different = visits(2000).assign(obstime=lambda d: d["obstime"] + np.linspace(0, 1, len(d)))
+    assert program_of("low ~ obstime * drug + (1 | patient)", different, "bernoulli", "logit")[1].cost > 5 * few.cost
 
 
 REFUSED = {
-    "two factors": ("low ~ 1 + (1 | patient) + (1 | drug)", "bernoulli", "logit", "2 group terms"),
-    "a slope": ("low ~ 1 + (obstime | patient)", "bernoulli", "logit", "more than a random intercept"),
-    "another link": ("low ~ 1 + (1 | patient)", "bernoulli", "probit", "no integrated form"),
-    "another family": ("low ~ 1 + (1 | patient)", "gaussian", "identity", "no integrated form"),
+    "two factors": ("low ~ 1 + (1 | patient) + (1 | drug)", "bernoulli", "logit", "2 grouping factors"),
+    "three effects": ("low ~ 1 + (obstime + drug | patient)", "bernoulli", "logit", "3 effects per group"),
+    "two effects, cauchit": ("low ~ 1 + (obstime | patient)", "bernoulli", "cauchit", "not log-concave"),
 }
 
 

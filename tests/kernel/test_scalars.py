@@ -6,8 +6,8 @@ from scipy import stats
 
 import bayesglmm as bg
 from bayesglmm.kernel.links import TAILS, tails
+from bayesglmm.kernel.pointers import BAD_GRADIENT, BAD_VALUE, OK, status
 from bayesglmm.kernel.priors import EXP, IDENTITY, INTERVAL, encode_prior, log_prior, transform
-from bayesglmm.kernel.program import BAD_GRADIENT, BAD_VALUE, OK, status
 from bayesglmm.numerics.links import LINKS
 from bayesglmm.spec.priors import PRIORS
 from tests.tolerances import TWO_FORMS

@@ -1,6 +1,8 @@
 """The contract with nutpie: statistics by ArviZ's names, scattered starts, interrupted runs cut to whole draws."""
 
 import signal
+import subprocess
+import sys
 import threading
 from types import SimpleNamespace
 
@@ -106,3 +108,34 @@ class _ByIdentity:
 
     def __getitem__(self, key):
         return self.entries[id(key)]
+
+
+def test_flat_draws_are_those_after_warm_up():
+    """A chain that an interrupt left short is trimmed; one without draws is left out."""
+    import pyarrow as pa
+
+    def batch(n_warm, n_draws, chain):
+        n = n_warm + n_draws
+        values = pa.array([[100.0 * chain + k, -1.0] for k in range(n)], type=pa.list_(pa.float64(), 2))
+        statistics = {"tuning": [True] * n_warm + [False] * n_draws, "logp": np.arange(n) + 0.5, "diverging": [False] * n}
+        return pa.record_batch({door.FLAT: values}), pa.record_batch(statistics)
+
+    draws, statistics = zip(batch(2, 3, 0), batch(2, 2, 1), batch(2, 0, 2), strict=True)
+    found = door._from_arrow(draws, statistics)
+    np.testing.assert_array_equal(found.values[..., 0], [[2, 3], [102, 103]])
+    np.testing.assert_array_equal(found.sample_stats["lp"], [[2.5, 3.5], [2.5, 3.5]])
+    assert set(found.sample_stats.data_vars) == {"lp", "diverging"}
+
+
+def test_nutpie_comes_without_arviz_and_finds_it_when_it_asks():
+    code = """
+import sys
+from bayesglmm.sampler.nutpie import import_nutpie
+import_nutpie()
+assert "arviz" not in sys.modules and "arviz_plots" not in sys.modules
+assert sys.modules["nutpie.sample"].arviz.from_dict.__module__.startswith("arviz")
+import arviz
+assert arviz.from_dict is sys.modules["nutpie.sample"].arviz.from_dict
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr

@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesglmm.approx.sketch import make_sketch
+from bayesglmm.approx.refine import refined_sketch
 from bayesglmm.design.prepare import prepare
 from bayesglmm.errors import ArgumentError, NotBuiltError
 from bayesglmm.families.registry import FAMILIES
-from bayesglmm.sampler.run import choose_engine, choose_parameterization
+from bayesglmm.sampler.centering import ENOUGH, choose_forms, describe_forms, evidence
+from bayesglmm.sampler.engines import asked_forms, choose_engine, plain_forms
+from bayesglmm.sampler.memory import check_memory, draws_bytes
 from bayesglmm.sampler.settings import make_settings, one_seed
 from bayesglmm.spec.model_spec import make_spec
 
@@ -47,17 +49,18 @@ def test_what_the_kernel_lacks_is_named():
 
 
 def choose(ready, asked):
-    return choose_parameterization(ready.design, asked, make_sketch(ready.design, ready.family, ready.link))
+    return choose_forms(ready.design, asked_forms(ready.design, asked), refined_sketch(ready))
 
 
 def test_parameterization_by_block(ready):
     assert choose(ready, "noncentered") == dict.fromkeys(("g", "g.2", "h"), "noncentered")
-    assert choose(ready, "auto") == dict.fromkeys(("g", "g.2", "h"), "noncentered"), "groups that hardly differ"
-    assert choose(ready, {"h": "centered"}) == {"g": "noncentered", "g.2": "noncentered", "h": "centered"}
+    mixed = choose(ready, {"h": "centered"})
+    assert mixed["h"] == "centered"
+    assert describe_forms(mixed) == {"g": "partial", "g.2": "partial", "h": "centered"}
 
 
-def test_without_a_sketch_auto_is_noncentered(ready):
-    assert set(choose_parameterization(ready.design, "auto").values()) == {"noncentered"}
+def test_the_pymc_form_is_noncentered_unless_asked(ready):
+    assert plain_forms(asked_forms(ready.design, {"h": "centered"})) == {"g": "noncentered", "g.2": "noncentered", "h": "centered"}
 
 
 def grouped(groups, per, sd):
@@ -68,8 +71,52 @@ def grouped(groups, per, sd):
 
 
 def test_auto_centers_where_the_data_say_more_than_the_prior():
-    assert choose(grouped(20, 30, 1.0), "auto") == {"g": "centered"}
-    assert choose(grouped(200, 3, 0.1), "auto") == {"g": "noncentered"}
+    informed, vague = (choose(grouped(*case), "auto")["g"].share for case in ((20, 30, 1.0), (200, 3, 0.1)))
+    assert np.all(informed > 0.9)
+    assert np.all(vague < 0.3)
+
+
+def test_auto_differs_between_groups_of_different_size():
+    ready = grouped(40, 30, 1.0)
+    small = ready.design.groups[0].index < 20
+    few = prepare(ready.spec, ready.frame[~small | (np.arange(len(small)) % 30 < 2)])
+    share = choose(few, "auto")["g"].share[:, 0]
+    assert share[:20].max() < share[20:].min()
+
+
+def test_groups_that_may_not_differ_at_all_stay_nearly_noncentered():
+    ready = grouped(5, 4, 0.3)
+    raw, used = refined_sketch(ready).moments[0].shrinkage, choose(ready, "auto")["g"].share
+    assert evidence(raw)[0] < ENOUGH
+    np.testing.assert_allclose(used, raw * evidence(raw) / ENOUGH)
+
+
+def test_evidence_is_the_expected_likelihood_ratio():
+    """J group means with variance v + d: the log likelihood at d less that at zero, averaged over data, by quadrature."""
+    v, d, J = 0.5, 0.9, 7
+    x, w = np.polynomial.hermite_e.hermegauss(40)
+    means, w = x * np.sqrt(v + d), w / w.sum()
+    gain = w @ (-0.5 * np.log(v + d) - 0.5 * means**2 / (v + d) + 0.5 * np.log(v) + 0.5 * means**2 / v)
+    np.testing.assert_allclose(evidence(np.full((J, 1), d / (v + d))), [J * gain], rtol=1e-10)
+
+
+def test_memory_is_counted_before_anything_is_sampled(ready):
+    n_effects = 4 + 4 + 5
+    for effects, each in (("float64", 8), ("float32", 4), ("none", 0)):
+        settings = make_settings({"draws": 100, "chains": 2}, seed=1, cores=None, effects=effects)
+        assert draws_bytes(ready.design, settings, sampled=False) == 200 * n_effects * each
+        assert draws_bytes(ready.design, settings, sampled=True) == 200 * n_effects * 16
+    many = {"draws": 10**12}
+    with pytest.raises(ArgumentError, match=r"need .* GiB.*fewer draws"):
+        check_memory(ready.design, make_settings(many, seed=1, cores=None), sampled=True)
+    with pytest.raises(ArgumentError, match="effects='none'"):
+        check_memory(ready.design, make_settings(many, seed=1, cores=None), sampled=False)
+    check_memory(ready.design, make_settings(many, seed=1, cores=None, effects="none"), sampled=False)
+
+
+def test_an_unknown_precision_of_effects_is_refused():
+    with pytest.raises(ArgumentError, match="effects"):
+        make_settings({}, seed=1, cores=None, effects="float16")
 
 
 def test_parameterization_of_an_unknown_factor_is_refused(ready):
