@@ -71,7 +71,7 @@ def effect_moments(mode: GlmMode, blocks: Sequence[Block], *, has_dispersion: bo
     of_block = np.repeat(np.arange(len(blocks)), [Z.shape[1] for _, Z, _ in blocks])
     leaks = [[_leak(mode, a, b) if a is not b else np.zeros(a.n_levels) for b in effects] for a in effects]
     sd, information, dispersion = np.zeros(len(effects)), np.zeros(len(effects)), mode.dispersion
-    shrinkage = [np.zeros(e.n_levels) for e in effects]
+    n_levels, shrinkage = np.array([e.n_levels for e in effects]), [np.zeros(e.n_levels) for e in effects]
     for _ in range(PASSES):
         for k in sorted(range(len(effects)), key=lambda k: -effects[k].n_levels):
             leak = sd[:, None] ** 2 * np.array(leaks[k])
@@ -79,7 +79,9 @@ def effect_moments(mode: GlmMode, blocks: Sequence[Block], *, has_dispersion: bo
             sd[k] = _sd_between(effects[k], own + leak.sum(axis=0))
             others = own + leak[of_block != of_block[k]].sum(axis=0)
             information[k] = sd[k] ** 2 / np.nanmedian(others)
-            shrinkage[k] = np.nan_to_num(sd[k] ** 2 / (sd[k] ** 2 + others))
+            # a factor with fewer levels is known better than its variance says: only finer ones blur a group
+            finer = own + leak[(of_block != of_block[k]) & (n_levels > n_levels[k])].sum(axis=0)
+            shrinkage[k] = np.nan_to_num(sd[k] ** 2 / (sd[k] ** 2 + finer))
         if has_dispersion:
             explained = sum(float(np.mean((e.z * s) ** 2)) for e, s in zip(effects, sd, strict=True))
             dispersion = max(mode.dispersion - explained, LEAST_SHARE**2 * mode.dispersion)

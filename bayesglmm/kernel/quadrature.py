@@ -2,7 +2,7 @@
 
 The sum over groups of the errors that :mod:`bayesglmm.kernel.quadrature_bounds` and :mod:`bayesglmm.kernel.quadrature_group` bound is below
 the tolerance that the limits hold; rounding comes on top. Where that would take more than ``MOST_WIDTH`` nodes along an axis (with few rows
-per group: SDs of several hundreds), the density is zero.
+per group: SDs of several hundreds with one effect, of some tens with two), the density is zero: link functions are flat there.
 """
 
 import math

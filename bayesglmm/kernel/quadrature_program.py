@@ -25,7 +25,7 @@ from bayesglmm.types import FloatArray, IntArray
 
 UNIT_FAMILIES = ("Bernoulli", "Binomial")
 MOST_EFFECTS = 2
-TOLERANCE = 1e-7
+TOLERANCE = 1e-6
 """Bound on the error of the log likelihood, summed over all groups."""
 PARTS = (1.0, 2.0, 3.0)
 """A group's share of it is the sum of the errors along each axis and of what is left out, all alike; by the number of effects."""

@@ -11,6 +11,7 @@ from tests.benchmarks.processes import run
 from tests.benchmarks.report import (
     HEADER,
     OK,
+    OURS,
     OVER,
     cells,
     exponent,
@@ -24,6 +25,7 @@ from tests.benchmarks.report import (
     summarize,
     with_ratios,
 )
+from tests.benchmarks.short import line, short_table
 from tests.tolerances import ALGEBRAIC
 
 
@@ -195,3 +197,23 @@ def test_answers_count_their_distinct_groups():
     _, data, distinct = made_up.answers(300)
     groups = {tuple(map(tuple, g[["month", "arm", "yes"]].to_numpy())) for _, g in data.groupby("g")}
     assert len(groups) == distinct
+
+
+def test_short_table_takes_the_better_of_bambis_samplers_and_shows_what_was_not_run():
+    ours = {
+        "model": "m",
+        "tool": OURS,
+        "status": "ok",
+        "fit_s": 0.5,
+        "min_ess": 1000.0,
+        "ess_per_s": 2000.0,
+        "max_rhat": 1.0021,
+        "divergences": 0,
+    }
+    slow = {"model": "m", "tool": "bambi-pymc", "status": "ok", "fit_s": 10.0, "min_ess": 500.0, "ess_per_s": 50.0}
+    fast = {"model": "m", "tool": "bambi-nutpie", "status": "ok", "fit_s": 4.0, "min_ess": 400.0, "ess_per_s": 100.0}
+    over = {"model": "m", "tool": "bambi-nutpie", "status": "over the limit", "ess_per_s": None}
+    assert line("m", [ours, slow, fast])[1:] == ["0.5", "1,000", "2,000", "1.002", "0", "4", "400", "100", "20 x", "-", "-"]
+    assert line("m", [ours, slow, over])[9] == "40 x"
+    assert line("m", [ours, over])[6:10] == ["-", "-", "-", "-"]
+    assert short_table([ours, slow]).count("\n") == 2
