@@ -6,7 +6,8 @@ import numpy as np
 
 from bayesglmm.kernel import codes as d
 from bayesglmm.kernel.layout import Internal, Layout
-from bayesglmm.types import FloatArray
+from bayesglmm.kernel.priors import EXP, INTERVAL
+from bayesglmm.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,16 @@ def derive(natural: FloatArray, layout: Layout) -> Derived:
     p, n_sd = len(layout.internal.means), int(layout.blocks[:, d.WIDTH].sum())
     blocks = tuple(_block(natural, block) for block in layout.blocks)
     return Derived(natural[..., :p], blocks, natural[..., p + n_sd : len(layout.kinds)])
+
+
+def scalars(x: FloatArray, kinds: IntArray, numbers: FloatArray) -> FloatArray:
+    """Return scalars (..., s) on their own scale."""
+    theta, kind = np.array(x, dtype=np.float64), kinds[:, d.TRANSFORM]
+    theta[..., kind == EXP] = np.exp(x[..., kind == EXP])
+    inside = kind == INTERVAL
+    lower, width = numbers[inside, d.LOWER], numbers[inside, d.UPPER] - numbers[inside, d.LOWER]
+    theta[..., inside] = lower + width / (1.0 + np.exp(-x[..., inside]))
+    return theta
 
 
 def correlation_factors(x: FloatArray, q: int) -> FloatArray:

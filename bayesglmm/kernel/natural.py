@@ -6,10 +6,9 @@ import numpy as np
 from scipy import sparse
 
 from bayesglmm.kernel import codes as d
-from bayesglmm.kernel.derive import correlation_factors, on_users_scale
+from bayesglmm.kernel.derive import correlation_factors, on_users_scale, scalars
 from bayesglmm.kernel.effects import SHARES
 from bayesglmm.kernel.layout import Arrays, Layout
-from bayesglmm.kernel.priors import EXP, INTERVAL
 from bayesglmm.types import FloatArray, IntArray
 
 ELEMENTS = 4_000_000
@@ -40,16 +39,6 @@ def to_natural(points: FloatArray, arrays: Arrays, layout: Layout) -> None:
             theta[:, :p] -= mean @ arrays.shear[block[d.COLUMN] : block[d.COLUMN] + q]
         theta[:, :p] = on_users_scale(theta[:, :p], layout.internal)
         part[:, : len(layout.kinds)] = theta
-
-
-def scalars(x: FloatArray, kinds: IntArray, numbers: FloatArray) -> FloatArray:
-    """Return scalars (..., s) on their own scale."""
-    theta, kind = np.array(x, dtype=np.float64), kinds[:, d.TRANSFORM]
-    theta[..., kind == EXP] = np.exp(x[..., kind == EXP])
-    inside = kind == INTERVAL
-    lower, width = numbers[inside, d.LOWER], numbers[inside, d.UPPER] - numbers[inside, d.LOWER]
-    theta[..., inside] = lower + width / (1.0 + np.exp(-x[..., inside]))
-    return theta
 
 
 def _parts(points: FloatArray) -> Iterator[FloatArray]:

@@ -9,12 +9,10 @@ import numpy as np
 
 from bayesglmm.design.design import Design
 from bayesglmm.families.base import Family
-from bayesglmm.kernel import codes
-from bayesglmm.kernel.derive import BlockDraws, Derived, correlation_factors, on_users_scale
+from bayesglmm.kernel.derive import BlockDraws, Derived, correlation_factors, on_users_scale, scalars
 from bayesglmm.kernel.layout import Internal, internal_columns, map_of_priors, scalar_table
 from bayesglmm.kernel.links import TAILS
 from bayesglmm.kernel.patterns import Patterns, find_patterns
-from bayesglmm.kernel.priors import EXP, INTERVAL
 from bayesglmm.kernel.quadrature import log_density
 from bayesglmm.kernel.quadrature_bounds import RATE
 from bayesglmm.kernel.quadrature_cost import operations, shared_operations
@@ -162,7 +160,7 @@ class QuadratureProgram:
     def _natural(self, flat: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return scalars (..., s), factors A = diag(sd) L (..., q, q), and correlations (..., q, q)."""
         s, q = len(self.kinds), self.arrays.Z.shape[1]
-        theta = natural_scalars(flat[..., :s], self.kinds, self.numbers)
+        theta = scalars(flat[..., :s], self.kinds, self.numbers)
         L = np.broadcast_to(np.eye(q), (*flat.shape[:-1], q, q))
         if self.arrays.header[1] == 1:
             L = correlation_factors(flat[..., s:], q)
@@ -199,17 +197,6 @@ def _members(patterns: Patterns) -> tuple[IntArray, IntArray]:
     """Return the groups pattern by pattern, and where each pattern's begin."""
     order = np.argsort(patterns.pattern_of, kind="stable")
     return order, np.cumsum(np.r_[0, patterns.count]).astype(np.int64)
-
-
-def natural_scalars(x: FloatArray, kinds: IntArray, numbers: FloatArray) -> FloatArray:
-    """Return the scalars on their own scale, shape (..., s)."""
-    theta = np.array(x, dtype=np.float64)
-    kind = kinds[:, codes.TRANSFORM]
-    theta[..., kind == EXP] = np.exp(x[..., kind == EXP])
-    lower, upper = numbers[:, codes.LOWER], numbers[:, codes.UPPER]
-    inside = kind == INTERVAL
-    theta[..., inside] = lower[inside] + (upper - lower)[inside] / (1.0 + np.exp(-x[..., inside]))
-    return theta
 
 
 def not_integrable(design: Design, family: Family, link: str) -> str | None:

@@ -11,12 +11,12 @@ from scipy import integrate, special
 
 import bayesglmm as bg
 from bayesglmm.design.prepare import prepare
-from bayesglmm.kernel.derive import correlation_factors, derive
+from bayesglmm.kernel.derive import correlation_factors, derive, scalars
 from bayesglmm.kernel.elementary import fast_exp, fast_log
 from bayesglmm.kernel.quadrature import SHARED as SHARED_NODES
 from bayesglmm.kernel.quadrature import log_density
 from bayesglmm.kernel.quadrature_bounds import CLOGLOG, INSIDE, LIMITS, LOGIT, PROBIT, RATE, bound_of_rates, growth, widest_step
-from bayesglmm.kernel.quadrature_program import TOLERANCE, make_quadrature, natural_scalars, not_integrable
+from bayesglmm.kernel.quadrature_program import TOLERANCE, make_quadrature, not_integrable
 from bayesglmm.spec.model_spec import make_spec
 from tests.cases import TABLE
 from tests.kernel import test_equality
@@ -63,13 +63,13 @@ def log_likelihood(program, x, tighter=1.0):
 def factor_of(program, x):
     s, q = len(program.kinds), program.arrays.Z.shape[1]
     L = correlation_factors(x[s:], q) if len(x) > s else np.eye(q)
-    return natural_scalars(x[:s], program.kinds, program.numbers)[-q:, None] * L
+    return scalars(x[:s], program.kinds, program.numbers)[-q:, None] * L
 
 
 def log_joint(ready, program, x, j):
     """Log of likelihood times standard normal density of one group, as a function of effects of shape (..., q)."""
     design = ready.design
-    theta = natural_scalars(x[: len(program.kinds)], program.kinds, program.numbers)
+    theta = scalars(x[: len(program.kinds)], program.kinds, program.numbers)
     rows = np.flatnonzero(design.groups[0].index == j)
     means = (design.offset + program.internal.X @ theta[: program.internal.X.shape[1]])[rows]
     Z = np.concatenate([g.Z for g in design.groups], axis=1)[rows] @ factor_of(program, x)
