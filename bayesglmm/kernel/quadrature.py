@@ -204,6 +204,10 @@ def log_density(
             return -math.inf
     rows, by = np.empty((3, X.shape[0])), np.zeros((3, X.shape[0]))
     fill_rows(X, Z, offset, theta, A, rows)
+    for r in range(rows.shape[1]):
+        # beyond this a rate or a probability has no digits, and nodes have no place
+        if not abs(rows[0, r]) <= MOST_ETA:
+            return -math.inf
     found = math.nan
     if header[SHARED] == 1:
         found = shared_groups(header[KIND], limits, rows, start, row_of, y, size, count, by)
