@@ -7,12 +7,14 @@ import numba as nb
 from numba import carray
 
 from bayesglmm.kernel.gaussian import log_density
-from bayesglmm.kernel.pointers import DENSITY, as_floats, as_longs, status
+from bayesglmm.kernel.pointers import DENSITY, GO_ON, STOPPED, as_floats, as_longs, status
 
 
 def _evaluate(dim: Any, x: Any, grad: Any, value: Any, data: Any) -> int:
     """Evaluate the record's model for the sampler."""
-    u = carray(data, (28,))
+    u = carray(data, (29,))
+    if u[28] != GO_ON:
+        return STOPPED
     s, r, b, levels, nodes, crossed, up, gram, rows, size, prior = u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10]
     gradient = carray(grad, (dim,))
     total = log_density(

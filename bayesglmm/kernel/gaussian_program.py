@@ -14,7 +14,7 @@ from bayesglmm.kernel.derive import BlockDraws, Derived, correlations, on_users_
 from bayesglmm.kernel.gaussian_draws import Place, draw_chains
 from bayesglmm.kernel.gaussian_pointer import gaussian_pointer
 from bayesglmm.kernel.layout import Internal, internal_columns, map_of_priors, scalar_table
-from bayesglmm.kernel.pointers import evaluate
+from bayesglmm.kernel.pointers import GO_ON, evaluate
 from bayesglmm.spec.priors import Normal, ResolvedPriors
 from bayesglmm.types import FloatArray, IntArray
 
@@ -75,7 +75,7 @@ class GaussianProgram:
     described
         What was integrated and how, as one clause.
     record
-        Sizes and addresses, uint64.
+        Sizes, addresses and ``GO_ON``, uint64.
     """
 
     arrays: GaussianArrays
@@ -295,4 +295,4 @@ def _record(arrays: GaussianArrays) -> IntArray:
     """Sizes and addresses as :mod:`bayesglmm.kernel.gaussian_pointer` reads them."""
     of = (arrays.kinds, arrays.shift, arrays.blocks, arrays.levels, arrays.nodes, arrays.crossed, arrays.up, arrays.gram, arrays.cross)
     sizes = [len(array) for array in (*of, arrays.root, arrays.prior)]
-    return np.array([*sizes, *(array.ctypes.data for array in arrays.values)], dtype=np.uint64)
+    return np.array([*sizes, *(array.ctypes.data for array in arrays.values), GO_ON], dtype=np.uint64)

@@ -40,7 +40,7 @@ class Integrated(Protocol):
 
     @property
     def record(self) -> IntArray:
-        """Sizes and addresses, uint64; whoever holds this object holds the arrays."""
+        """Sizes, addresses and ``GO_ON``, uint64; whoever holds this object holds the arrays."""
 
     @property
     def cost(self) -> float:

@@ -1,6 +1,7 @@
 """What every compiled density shares with the sampler: signatures, addresses as arrays, and what counts as finite.
 
-A record holds sizes and addresses. Whoever holds a record holds the arrays too; a dropped array would be read after it is freed.
+A record holds sizes and addresses, and last a number that is ``GO_ON`` until a run is to stop. Whoever holds a record holds the arrays too;
+a dropped array would be read after it is freed.
 """
 
 import ctypes
@@ -14,6 +15,9 @@ from numba.extending import intrinsic
 from bayesglmm.types import FloatArray, IntArray
 
 OK, BAD_GRADIENT, BAD_VALUE = 0, 3, 4
+STOPPED = -1
+"""What a density returns once its run is to stop: unlike the others, nothing that a sampler tries again."""
+GO_ON = 0
 
 POINTER = types.CPointer(types.double)
 DENSITY = types.int64(types.uint64, POINTER, POINTER, POINTER, types.CPointer(types.uint64))

@@ -14,7 +14,7 @@ from bayesglmm.families.base import Family
 from bayesglmm.kernel.codes import BINOMIAL, FAMILY, GAUSSIAN, GAUSSIAN_LOG, LEVELS, POISSON
 from bayesglmm.kernel.layout import Arrays, Form, Layout, make_arrays
 from bayesglmm.kernel.natural import to_natural
-from bayesglmm.kernel.pointers import evaluate
+from bayesglmm.kernel.pointers import GO_ON, evaluate
 from bayesglmm.kernel.program_pointer import density_pointer
 from bayesglmm.kernel.pulls import Pulls
 from bayesglmm.spec.priors import ResolvedPriors
@@ -36,7 +36,7 @@ class Program:
     layout
         Where each parameter is in the flat vector.
     record
-        Sizes and addresses, uint64.
+        Sizes, addresses and ``GO_ON``, uint64.
     options
         What :func:`make_program` was given beside design and priors.
     """
@@ -109,6 +109,6 @@ def make_program(
     widths = (len(arrays.kinds), len(arrays.blocks), *arrays.shear.shape, len(arrays.response), len(arrays.Z), len(arrays.shares))
     lengths = (len(arrays.size), len(arrays.offset), len(arrays.weights))
     sizes = np.array([*widths, *lengths], dtype=np.uint64)
-    addresses = np.array([getattr(arrays, f.name).ctypes.data for f in fields(arrays)], dtype=np.uint64)
+    addresses = np.array([*[getattr(arrays, f.name).ctypes.data for f in fields(arrays)], GO_ON], dtype=np.uint64)
     options = {"family": family, "link": link, "center": center, "parameterization": parameterization, "pulls": pulls}
     return Program(arrays, layout, np.concatenate([sizes, addresses]), options)

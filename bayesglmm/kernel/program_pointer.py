@@ -7,12 +7,14 @@ import numba as nb
 from numba import carray
 
 from bayesglmm.kernel.density import log_density
-from bayesglmm.kernel.pointers import DENSITY, as_floats, as_ints, as_levels, as_longs, status
+from bayesglmm.kernel.pointers import DENSITY, GO_ON, STOPPED, as_floats, as_ints, as_levels, as_longs, status
 
 
 def _evaluate(dim: Any, x: Any, grad: Any, value: Any, data: Any) -> int:
     """Evaluate the record's model for the sampler."""
-    u = carray(data, (29,))
+    u = carray(data, (30,))
+    if u[29] != GO_ON:
+        return STOPPED
     s, t, columns, p, n, wide, effects, sizes, offsets, pulls = u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9]
     gradient = carray(grad, (dim,))
     total = log_density(

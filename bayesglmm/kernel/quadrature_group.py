@@ -93,9 +93,9 @@ def set_line(q: int, G: Any, n: int, place: Any, at: float, rise: float, line: A
         for i in range(n):
             G[LINE, i], G[STEP, i] = G[CENTER, i] + G[SIGMA_FIRST, i] * at, G[SIGMA_SECOND, i] * step
     if place[REACH] > 0.0:
-        line[WIDTH] = math.ceil(place[REACH] / step)
+        line[WIDTH] = np.ceil(place[REACH] / step)
     else:
-        line[WIDTH] = math.ceil(math.sqrt(2.0 * left) / step)
+        line[WIDTH] = np.ceil(math.sqrt(2.0 * left) / step)
 
 
 @folded

@@ -6,13 +6,15 @@ from typing import Any
 import numba as nb
 from numba import carray
 
-from bayesglmm.kernel.pointers import DENSITY, as_floats, as_longs, status
+from bayesglmm.kernel.pointers import DENSITY, GO_ON, STOPPED, as_floats, as_longs, status
 from bayesglmm.kernel.quadrature import log_density
 
 
 def _evaluate(dim: Any, x: Any, grad: Any, value: Any, data: Any) -> int:
     """Evaluate the record's model for the sampler."""
-    u = carray(data, (19,))
+    u = carray(data, (20,))
+    if u[19] != GO_ON:
+        return STOPPED
     s, r, p, q, e, k = u[0], u[1], u[2], u[3], u[4], u[5]
     gradient = carray(grad, (dim,))
     total = log_density(

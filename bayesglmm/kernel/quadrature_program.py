@@ -13,6 +13,7 @@ from bayesglmm.kernel.derive import BlockDraws, Derived, correlation_factors, on
 from bayesglmm.kernel.layout import Internal, internal_columns, map_of_priors, scalar_table
 from bayesglmm.kernel.links import TAILS
 from bayesglmm.kernel.patterns import Patterns, find_patterns
+from bayesglmm.kernel.pointers import GO_ON
 from bayesglmm.kernel.quadrature import log_density
 from bayesglmm.kernel.quadrature_bounds import RATE
 from bayesglmm.kernel.quadrature_cost import operations, shared_operations
@@ -70,7 +71,7 @@ class QuadratureProgram:
     widths
         Number of effects of each covariance block.
     record
-        Sizes and addresses, uint64.
+        Sizes, addresses and ``GO_ON``, uint64.
     cost
         Multiply-adds of one gradient.
     """
@@ -270,7 +271,7 @@ def make_quadrature(
 def _record(arrays: QuadratureArrays) -> IntArray:
     """Return sizes and addresses."""
     sizes = (len(arrays.kinds), *arrays.X.shape, arrays.Z.shape[1], len(arrays.y), len(arrays.count))
-    return np.array([*sizes, *[getattr(arrays, f.name).ctypes.data for f in fields(arrays)]], dtype=np.uint64)
+    return np.array([*sizes, *[getattr(arrays, f.name).ctypes.data for f in fields(arrays)], GO_ON], dtype=np.uint64)
 
 
 def _collapse(design: Design, Z: FloatArray) -> Patterns:

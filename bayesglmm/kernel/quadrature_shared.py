@@ -66,7 +66,7 @@ def shared_nodes(kind: int, limits: Any, rows: Any, start: Any, row_of: Any, y: 
             at_zero += y[i] * log_value + (size[i] - y[i]) * log_rest
         squares, lowest = max(squares, total), min(lowest, at_zero)
     step = widest_step(kind, squares / (most * most) if most > 0.0 else 0.0, most, 1.0, limits[0])
-    return step, math.ceil(min(math.sqrt(2.0 * (limits[1] - lowest)) / step, 1e9))
+    return step, np.ceil(min(math.sqrt(2.0 * (limits[1] - lowest)) / step, 1e9))
 
 
 @summing

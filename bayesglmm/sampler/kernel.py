@@ -53,7 +53,7 @@ def sample_program(
         If no chain could start, or the run was interrupted before the first draw after warm-up.
     """
     start, spread = flat_start(program.layout, sketch)
-    raw = sample_flat(FlatDensity(program.pointer(), copy_out, program.record, start, spread, len(start)), settings, progress=progress)
+    raw = sample_flat(_flat(program, start, spread), settings, progress=progress)
     values = raw.values.reshape(-1, program.layout.size)
     to_natural(values, program.arrays, program.layout)
     if effects is None:
@@ -88,9 +88,13 @@ def sample_integrated(
         As for :func:`sample_program`.
     """
     start, spread = integrated_start(program, sketch)
-    raw = sample_flat(FlatDensity(program.pointer(), copy_out, program.record, start, spread, len(start)), settings, progress=progress)
+    raw = sample_flat(_flat(program, start, spread), settings, progress=progress)
     seed = int(np.random.SeedSequence(settings.seed, spawn_key=(EFFECTS_STREAM,)).generate_state(1)[0])
     return RawDraws(name_draws(program.derive(raw.values, seed, effects=effects), design, program.auxiliary), raw.sample_stats)
+
+
+def _flat(program: Program | Integrated, start: FloatArray, spread: FloatArray) -> FlatDensity:
+    return FlatDensity(program.pointer(), copy_out, program.record, program, start, spread, len(start))
 
 
 def integrated_start(program: Integrated, sketch: Sketch) -> tuple[FloatArray, FloatArray]:

@@ -6,9 +6,12 @@ The contract with nutpie (settings, names of statistics, what an aborted run ret
 import importlib
 import importlib.util
 import sys
+import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -37,6 +40,11 @@ NO_BLAS = "PyTensor could not link to a BLAS installation"
 
 
 FLAT = "flat"
+STOP = 1
+"""Last number of the record of a run that is to stop."""
+WORKER = "nutpie-worker"
+PATIENCE = 10.0
+"""Longest wait in seconds for the chains that an error in another one left behind; each ends within one evaluation of the density."""
 LOW_RANK_UP_TO = 50
 """Largest number of parameters for which the low-rank mass matrix pays; at some 500 it is a hundred times slower than the diagonal."""
 
@@ -50,7 +58,9 @@ class FlatDensity:
     density, expand
         Objects with an ``address``: the log density with its gradient, and the copy of the flat vector.
     record
-        uint64 array that both get; whoever holds this must hold the arrays that it points to.
+        uint64 array that both get. Its last number is zero; with another the density gives up at its next call.
+    holder
+        What the record points to. The sampler's threads keep it: they may still read it after an error has come back from one of them.
     start, spread
         Shape (d,): where chains start, and the SD of their scatter.
     kept
@@ -60,6 +70,7 @@ class FlatDensity:
     density: Any
     expand: Any
     record: IntArray
+    holder: Any
     start: FloatArray
     spread: FloatArray
     kept: int
@@ -129,27 +140,54 @@ def sample_flat(density: FlatDensity, settings: Settings, *, progress: bool) -> 
     SamplingError
         As for :func:`sample`.
     """
+    record = density.record.copy()  # this run's own: only it is stopped
+    adaptation = "low_rank" if len(density.start) <= LOW_RANK_UP_TO else "diag"
+    try:
+        trace = _run(_flat_model(density, record), settings, adaptation=adaptation, progress=progress, raw=True)
+        return _from_arrow(*trace.get_arrow_trace())
+    except SamplingError:
+        record[-1] = STOP
+        _let_workers_end()
+        raise
+
+
+def _flat_model(density: FlatDensity, record: IntArray) -> Any:
+    """Return a density as nutpie takes it."""
     import_nutpie()
-    d, kept = len(density.start), density.kept
-    compiled = importlib.import_module("nutpie.compile_pymc").CompiledPyMCModel(
+    kept = density.kept
+    return importlib.import_module("nutpie.compile_pymc").CompiledPyMCModel(
         compiled_logp_func=density.density,
         compiled_expand_func=density.expand,
         initial_point_func=_scatter(lambda _: density.start, density.spread),
-        shared_data={},
+        shared_data={"holder": density.holder},  # nutpie keeps it as long as a thread of its own runs
         shared_var_keys={},
-        user_data=density.record,
+        user_data=record,
         n_expanded=kept,
         shape_info=([FLAT], [slice(0, kept)], [(kept,)]),
         logp_func=None,
         expand_func=None,
-        _n_dim=d,
+        _n_dim=len(density.start),
         _shapes={FLAT: (kept,)},
         _coords={"parameter": np.arange(kept)},
         dims={FLAT: ("parameter",)},
         reparameterized_names=[],
     )
-    adaptation = "low_rank" if d <= LOW_RANK_UP_TO else "diag"
-    return _from_arrow(*_run(compiled, settings, adaptation=adaptation, progress=progress, raw=True).get_arrow_trace())
+
+
+def _let_workers_end() -> None:
+    """Wait for the chains that an error in another one left behind: a thread that still runs while Python ends takes it down."""
+    until = time.monotonic() + PATIENCE
+    while count_workers() and time.monotonic() < until:
+        time.sleep(0.005)
+
+
+def count_workers() -> int:
+    """Return how many threads of nutpie's this process has, zero where the system does not tell their names."""
+    names = []
+    for task in Path("/proc/self/task").glob("*/comm"):
+        with suppress(OSError):  # it ended meanwhile
+            names.append(task.read_text())
+    return sum(name.startswith(WORKER) for name in names)
 
 
 class _Later(ModuleType):
@@ -251,11 +289,14 @@ def _from_arrow(draws: Sequence[Any], statistics: Sequence[Any]) -> FlatDraws:
 
 
 def _wait(background: Any) -> Any:
-    """Return the finished trace, or on an interrupt what there is so far."""
+    """Return the finished trace, or on an interrupt what there is so far; an error in one chain stops the others."""
     try:
         return background.wait()
     except KeyboardInterrupt:
         return background.abort()
+    except Exception:
+        background.cancel()
+        raise
 
 
 def _spread_vector(model: Any, start: Start) -> np.ndarray:

@@ -1,22 +1,28 @@
 """Hard input ends in a clear message or in a fit that says what is wrong with it: never a hang, never a crash, never a NaN."""
 
 import threading
+import weakref
+from pathlib import Path
 
 import numba as nb
 import numpy as np
 import pandas as pd
 import pytest
+from numba import carray
 
 import bayesglmm as bg
 from bayesglmm.errors import DesignError, SamplingError
 from bayesglmm.fit.draws import parameter_draws
-from bayesglmm.kernel.pointers import BAD_GRADIENT, DENSITY, copy_out
+from bayesglmm.kernel.pointers import BAD_GRADIENT, BAD_VALUE, DENSITY, OK, STOPPED, as_floats, copy_out
+from bayesglmm.sampler import nutpie as door
 from bayesglmm.sampler.nutpie import FlatDensity, sample_flat
 from bayesglmm.sampler.settings import make_settings
 
 warned = pytest.mark.filterwarnings("ignore::bayesglmm.errors.QualityWarning")  # short runs of hard models
 RNG = np.random.default_rng(21)
 N = 120
+SLOW = 300_000
+"""Steps of a density that takes some milliseconds."""
 TABLE = pd.DataFrame({"x": RNG.normal(size=N), "g": np.arange(N) % 12, "count": RNG.poisson(3.0, N), "y": RNG.normal(size=N)})
 SHORT = {"draws": 200, "tune": 300, "chains": 2, "seed": 1}
 FORMS = ("none", "all")
@@ -89,9 +95,49 @@ def no_gradient(dim, x, grad, value, data):
     return BAD_GRADIENT
 
 
+@nb.cfunc(DENSITY, error_model="numpy")
+def slow_or_impossible(dim, x, grad, value, data):
+    """Impossible where the first coordinate is positive; elsewhere slow, and all the while it reads and writes the array in the record."""
+    u = carray(data, (2,))
+    if u[1] != 0:
+        return STOPPED
+    if x[0] > 0.0:
+        return BAD_VALUE
+    shared = carray(as_floats(u[0]), (1,))
+    for _ in range(SLOW):
+        shared[0] = 1.0 / (1.0 + shared[0])
+    value[0] = shared[0]
+    for i in range(dim):
+        grad[i] = 0.0
+    return OK
+
+
+def sample_with_impossible_starts(seed):
+    """Sample six chains, some of which start where the density is zero; return what the others may still read."""
+    data = np.zeros(1)
+    record = np.array([data.ctypes.data, 0], dtype=np.uint64)
+    density = FlatDensity(slow_or_impossible, copy_out, record, data, np.zeros(1), np.full(1, 1e3), 1)
+    settings = make_settings({"draws": 1000, "tune": 1000, "chains": 6}, seed=seed, cores=6)
+    with pytest.raises(SamplingError, match="the sampler stopped"):
+        sample_flat(density, settings, progress=False)
+    assert record[1] == 0, "the program's own record is untouched"
+    return weakref.ref(data)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the names of threads are read from /proc")
+def test_an_error_in_one_chain_ends_the_others():
+    sample_with_impossible_starts(seed=1)
+    assert door.count_workers() == 0
+
+
+def test_chains_that_an_error_left_behind_keep_their_data(monkeypatch):
+    monkeypatch.setattr(door, "PATIENCE", 0.0)
+    assert sample_with_impossible_starts(seed=1)() is not None
+
+
 def test_a_gradient_that_is_not_finite_is_a_sampling_error_and_leaves_no_thread():
     before = threading.active_count()
-    density = FlatDensity(no_gradient, copy_out, np.zeros(1, dtype=np.uint64), np.zeros(2), np.ones(2), 2)
+    density = FlatDensity(no_gradient, copy_out, np.zeros(1, dtype=np.uint64), None, np.zeros(2), np.ones(2), 2)
     with pytest.raises(SamplingError, match="the sampler stopped"):
         sample_flat(density, make_settings({"draws": 20, "tune": 20}, seed=1, cores=None), progress=False)
     assert threading.active_count() == before
