@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -78,6 +79,7 @@ def describe_run(chains: int, draws: int, requested_chains: int, requested_draws
     return f"{chains} chains of {draws} draws, asked for were {requested_chains} of {requested_draws}"
 
 
+@cache
 def package_versions() -> tuple[tuple[str, str], ...]:
     """Installed versions of the packages a fit depends on; a package that is absent is left out."""
     found = []
