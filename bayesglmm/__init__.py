@@ -10,6 +10,7 @@ from typing import Any
 _API = ("glmm", "fit_spec", "pymc_model", "prior_summary")
 _PRIORS = ("Normal", "StudentT", "Cauchy", "Laplace", "HalfNormal", "HalfStudentT", "HalfCauchy")
 _MORE_PRIORS = ("Exponential", "Gamma", "InverseGamma", "Uniform", "LKJ")
+_ACCESSORS = ("fixef", "ranef", "VarCorr", "sigma", "fitted", "residuals", "vcov", "nobs")
 _WHERE = {
     **dict.fromkeys(_API, "api"),
     **dict.fromkeys(_PRIORS + _MORE_PRIORS, "spec.priors"),
@@ -26,6 +27,35 @@ _WHERE = {
     "marginal_coefficients": "post.marginal",
     "heterogeneity": "post.heterogeneity",
     "log_likelihood": "post.density",
+    "curves": "post.curves",
+    "contrasts": "post.contrasts",
+    "pairwise": "post.pairwise",
+    "slopes": "post.slopes",
+    "hypothesis": "post.hypothesis",
+    "attenuation": "post.attenuation",
+    "compare_targets": "post.attenuation",
+    "variance_partition": "post.variance_partition",
+    "r_squared": "post.r_squared",
+    "variance_change": "post.r_squared",
+    "implied_covariance": "post.implied_covariance",
+    "predict": "post.predict",
+    "simulate": "post.simulate",
+    "update_subject": "post.update_subject",
+    **dict.fromkeys(_ACCESSORS, "post.accessors"),
+    "gee": "post.gee",
+    "side_by_side": "post.side_by_side",
+    "odds_ratios": "post.odds_ratios",
+    **dict.fromkeys(("median_odds_ratio", "interval_odds_ratio"), "post.group_ratios"),
+    **dict.fromkeys(("shares", "opposite_slopes"), "post.shares"),
+    "pooling": "workflows.pooling",
+    "update": "workflows.update",
+    "from_bambi": "bridge.bambi",
+    **dict.fromkeys(("dropout", "Scenario"), "workflows.dropout"),
+    "plot_dropout": "plots.dropout",
+    "plot_estimators": "plots.estimators",
+    "plot_spaghetti": "plots.spaghetti",
+    "plot_shrinkage": "plots.shrinkage",
+    "plot_caterpillar": "plots.caterpillar",
 }
 _MODULES = ("datasets", "errors", "types")
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from bayesglmm.bridge.bambi_priors import convert_priors
 from bayesglmm.design.prepare import Functions, Prepared, family_and_link, prepare
 from bayesglmm.errors import NotBuiltError, QualityWarning
 from bayesglmm.fit.draws import make_tree
@@ -69,7 +70,7 @@ def glmm(
         The family's default when None.
     priors
         By address: ``{"b": bg.Normal(0, 2.5), "sd[patient]": bg.Exponential(1), "cor": bg.LKJ(2)}``; what is not named keeps its default,
-        which :func:`prior_summary` shows.
+        which :func:`prior_summary` shows. A ``bambi.Prior`` is accepted where it means the same.
     residual
         Residual correlation; not part of this version.
     offset, weights
@@ -137,7 +138,7 @@ def glmm(
         formula,
         family=chosen[0].name,
         link=chosen[1].name,
-        priors=priors,
+        priors=convert_priors(priors),
         center=center,
         contrasts=contrasts,
         functions=tuple(functions or ()),

@@ -24,10 +24,10 @@ DOORS = {
     "narwhals": {"design/table.py"},
     "arviz": set(),
     "arviz_stats": {"fit/diagnostics.py"},
-    "arviz_base": set(),
-    "bambi": set(),
-    "statsmodels": set(),
-    "matplotlib": set(),
+    "arviz_base": {"bridge/"},
+    "bambi": {"bridge/"},
+    "statsmodels": {"post/gee.py"},
+    "matplotlib": {"plots/"},
     "jinja2": set(),
     "click": {"cli/"},
     "tomli_w": {"io/specs.py"},
@@ -35,8 +35,8 @@ DOORS = {
     "pooch": {"datasets/"},
     "rdata": {"datasets/"},
     "numba": {"kernel/"},
-    "xarray": {"fit/", "post/", "io/", "sampler/"},
-    "pandas": {"datasets/", "design/", "post/", "fit/", "io/", "api.py", "cli/"},
+    "xarray": {"fit/", "post/", "io/", "sampler/", "bridge/", "workflows/"},
+    "pandas": {"datasets/", "design/", "post/", "fit/", "io/", "api.py", "cli/", "bridge/", "workflows/", "plots/"},
 }
 """Third-party libraries and the only places that may import them."""
 

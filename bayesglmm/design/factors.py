@@ -1,6 +1,7 @@
 """One factor of a term: from its expression to numbers or level codes, with the state that replays it on new rows."""
 
 import ast
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from bayesglmm.design.expressions import Call, CallSite, Scope, describe_rows, evaluate_in
 from bayesglmm.design.table import Column, Table, levels_of
 from bayesglmm.design.transforms import LEARNERS, Transform
-from bayesglmm.errors import ArgumentError, ColumnError, DesignError, FormulaError, LevelError
+from bayesglmm.errors import ArgumentError, ColumnError, DesignError, DesignWarning, FormulaError, LevelError
 from bayesglmm.spec.gate import expression_tree, quote
 from bayesglmm.types import FloatArray, IntArray
 
@@ -22,6 +23,8 @@ CATEGORICAL = "C"
 TREATMENT = "treatment"
 SHOWN_LEVELS = 5
 ROW_BY_ROW = 1e-9
+NEARLY = 1e-6
+"""A curve is not called extrapolated for this share of its range: rounding at its ends."""
 """Relative difference, well above rounding, between a row of a user's function computed among all rows and among some."""
 
 MANY_LEVELS = 10
@@ -221,17 +224,15 @@ def _replaying(state: Mapping[int, Transform], table: Table) -> dict[str, Call]:
 
 
 def _apply(transform: Transform, site: CallSite, table: Table) -> FloatArray:
-    """Transform values that lie in the transform's domain."""
+    """Transform values; a curve that is continued beyond its training rows is warned of, because nothing is known there."""
     x = np.asarray(site.args[0], dtype=float)
     if transform.domain is not None:
         lower, upper = transform.domain
-        outside = (x < lower) | (x > upper)
+        slack = NEARLY * (upper - lower)
+        outside = (x < lower - slack) | (x > upper + slack)
         if np.any(outside):
-            raise LevelError(
-                f"values outside the boundary {lower:g} to {upper:g} of a spline, which is not extrapolated",
-                where=f"{site.text}, {describe_rows(outside, table.rows)}",
-                fix="keep to the range of the training rows, or set lower_bound= and upper_bound= in the formula and fit again",
-            )
+            what = f"a curve is extrapolated beyond {lower:g} to {upper:g}, where the fit has data"
+            warnings.warn(f"{what}. Where: {site.text}, {describe_rows(outside, table.rows)}.", DesignWarning, stacklevel=2)
     return transform.apply(x)
 
 

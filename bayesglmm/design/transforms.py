@@ -25,12 +25,12 @@ class Transform(Protocol):
     Attributes
     ----------
     domain
-        Closed interval outside of which ``apply`` means nothing, or None.
+        Closed interval of the training rows, outside of which ``apply`` extrapolates a curve, or None where there is no curve.
     """
 
     @property
     def domain(self) -> tuple[float, float] | None:
-        """Interval of values that may be transformed; None when every number may."""
+        """Interval that the training rows cover, or that the formula names; None where nothing can be extrapolated."""
 
     def apply(self, x: FloatArray) -> FloatArray:
         """Transform x (n,) to (n,) or (n, k)."""
@@ -45,7 +45,7 @@ class Standardizer:
 
     @property
     def domain(self) -> tuple[float, float] | None:
-        """Every number may be standardized."""
+        """None: a straight line is the same everywhere."""
         return None
 
     def apply(self, x: FloatArray) -> FloatArray:
@@ -58,17 +58,19 @@ class Polynomial:
     r"""Polynomials orthonormal over the training rows by their three-term recurrence; result (n, degree).
 
     :math:`p_{k+1}(x) = (x - a_k) p_k(x) - (c_k / c_{k-1}) p_{k-1}(x)`, columns :math:`p_k / \sqrt{c_k}`, :math:`c_k = \sum p_k^2`
-    (Forsythe 1957; Kennedy & Gentle 1980, section 8.1). Equal to R's ``poly``. With no coefficients: raw powers.
+    (Forsythe 1957; Kennedy & Gentle 1980, section 8.1). Equal to R's ``poly``. With no coefficients: raw powers. ``trained`` is the range
+    of the training rows.
     """
 
     degree: int
     alpha: tuple[float, ...] = ()
     norms: tuple[float, ...] = ()
+    trained: tuple[float, float] = (-np.inf, np.inf)
 
     @property
     def domain(self) -> tuple[float, float] | None:
-        """Every number may be raised to a power."""
-        return None
+        """Range of the training rows."""
+        return self.trained
 
     def apply(self, x: FloatArray) -> FloatArray:
         """Transform x (n,) to (n, degree)."""
@@ -82,7 +84,7 @@ class Polynomial:
 
 @dataclass(frozen=True, slots=True)
 class NaturalSpline:
-    """Natural cubic spline basis of R's ``splines::ns``; result (n, number of interior knots + 1)."""
+    """Natural cubic spline basis of R's ``splines::ns``, straight beyond its boundary; result (n, number of interior knots + 1)."""
 
     knots: tuple[float, ...]
     boundary: tuple[float, float]
@@ -112,11 +114,11 @@ class BasisSpline:
         return self.boundary
 
     def apply(self, x: FloatArray) -> FloatArray:
-        """Transform x (n,) to (n, k)."""
+        """Transform x (n,) to (n, k); beyond the boundary the outermost polynomials go on, as in R."""
         lower, upper = self.boundary
         padded = np.array([lower] * (self.degree + 1) + list(self.knots) + [upper] * (self.degree + 1))
-        basis = BSpline.design_matrix(x, padded, self.degree).toarray()
-        return basis if self.intercept else basis[:, 1:]
+        basis = BSpline(padded, np.eye(len(padded) - self.degree - 1), self.degree)(x)
+        return np.asarray(basis if self.intercept else basis[:, 1:], dtype=np.float64)
 
 
 def learn_center(x: FloatArray) -> Standardizer:
@@ -153,8 +155,9 @@ def learn_poly(x: FloatArray, degree: float = 1, raw: bool = False) -> Polynomia
     distinct = len(np.unique(x))
     if distinct <= k:
         raise DesignError(f"a polynomial of degree {k} needs more than {k} distinct values", fix=f"use a degree below {distinct}")
+    trained = float(np.min(x)), float(np.max(x))
     if raw:
-        return Polynomial(k)
+        return Polynomial(k, trained=trained)
     alpha, norms = [], [float(len(x))]
     previous, current = np.zeros_like(x), np.ones_like(x)
     for order in range(k):
@@ -162,7 +165,7 @@ def learn_poly(x: FloatArray, degree: float = 1, raw: bool = False) -> Polynomia
         ratio = norms[order] / norms[order - 1] if order else 0.0
         previous, current = current, (x - alpha[order]) * current - ratio * previous
         norms.append(float(np.sum(current**2)))
-    return Polynomial(k, tuple(alpha), tuple(norms))
+    return Polynomial(k, tuple(alpha), tuple(norms), trained)
 
 
 def learn_ns(

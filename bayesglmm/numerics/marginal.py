@@ -3,7 +3,8 @@ r"""Population means and marginal coefficients: what a mixed model says about th
 For given parameters the predictor of a random subject is :math:`\eta \sim N(m, v)` with :math:`m = o + x'\beta` and
 :math:`v = \sum_t z_t' D_t z_t`, however many effects and factors there are, so each population mean
 :math:`\pi_M = E\,h(\eta)` is a one-dimensional integral: closed for identity, log and probit, by
-:mod:`bayesglmm.numerics.quadrature` for the others, never by simulation.
+:mod:`bayesglmm.numerics.quadrature` for the others, never by simulation. Many of them come from one table
+(:mod:`bayesglmm.numerics.tabulate`), whose bound is held to the same tolerance.
 """
 
 from dataclasses import dataclass
@@ -12,14 +13,16 @@ import numpy as np
 from scipy import linalg
 
 from bayesglmm.errors import ArgumentError, DesignError, FamilyError
-from bayesglmm.numerics.links import Link, get_link
+from bayesglmm.numerics.links import Elementwise, Link, get_link
 from bayesglmm.numerics.quadrature import DEFAULT_TOLERANCE, NormalRule, normal_average, normal_rule
+from bayesglmm.numerics.tabulate import SMALLEST_TAIL, octaves, worthwhile_table
 from bayesglmm.types import FloatArray
 
 LOGIT_ATTENUATION = 16.0 * float(np.sqrt(3.0)) / (15.0 * float(np.pi))
 """The constant c of Zeger, Liang and Albert (1988): expit(x) is close to Phi(c x); c^2 is 0.346."""
 
 _SMALLEST_MEAN = float(np.finfo(np.float64).tiny)
+_NO_OCTAVE = -2000  # stands for that of a standard deviation of zero; doubles begin above 2^-1100
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +92,8 @@ def population_mean(link_name: str, m: FloatArray, v: FloatArray, *, tolerance: 
     wide_m, wide_v = _predictor_law(m, v)
     if link.marginal_predictor is not None:
         return PopulationMean(link.inverse(link.marginal_predictor(wide_m, wide_v)), 0.0)
-    rule = _rule_for(link, wide_v, tolerance)
-    if rule is None:
-        return PopulationMean(link.inverse(wide_m), 0.0)
-    averages = normal_average(link.inverse, wide_m, np.sqrt(wide_v), rule)
-    return PopulationMean(np.where(wide_v == 0.0, link.inverse(wide_m), averages), rule.bound)
+    tails = _tails(link, wide_m.reshape(-1), wide_v.reshape(-1), tolerance)
+    return PopulationMean(tails.lower.reshape(wide_m.shape), tails.bound)
 
 
 def population_predictor(link_name: str, m: FloatArray, v: FloatArray, *, tolerance: float = DEFAULT_TOLERANCE) -> PopulationPredictor:
@@ -121,10 +121,13 @@ def population_predictor(link_name: str, m: FloatArray, v: FloatArray, *, tolera
     wide_m, wide_v = _predictor_law(m, v)
     if link.marginal_predictor is not None:
         return PopulationPredictor(link.marginal_predictor(wide_m, wide_v), 0.0)
-    rule = _rule_for(link, wide_v, tolerance)
-    if rule is None:
-        return PopulationPredictor(wide_m.copy(), 0.0)
-    return PopulationPredictor(np.where(wide_v == 0.0, wide_m, _predictor_by_rule(link, wide_m, np.sqrt(wide_v), rule)), rule.bound)
+    tails = _tails(link, wide_m.reshape(-1), wide_v.reshape(-1), tolerance)
+    for tail in (tails.lower, tails.upper):
+        np.maximum(tail, _SMALLEST_MEAN, out=tail)
+    value = link.link(tails.lower) if link.link_of_tails is None else link.link_of_tails(tails.lower, tails.upper)
+    value = value.reshape(wide_m.shape)
+    np.copyto(value, wide_m, where=wide_v == 0.0)
+    return PopulationPredictor(value, tails.bound)
 
 
 def marginal_coefficients(
@@ -222,21 +225,59 @@ def _predictor_law(m: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray
     return wide_m, wide_v
 
 
-def _rule_for(link: Link, v: FloatArray, tolerance: float) -> NormalRule | None:
-    """Rule for the largest variance; none is needed when all are zero."""
-    largest = float(np.sqrt(v.max(initial=0.0)))
-    return None if largest == 0.0 else normal_rule(link.name, largest, tolerance=tolerance)
+@dataclass(frozen=True, slots=True)
+class _Tails:
+    """E h and E(1 - h), each of shape (n,), and a bound on the absolute error of both."""
+
+    lower: FloatArray
+    upper: FloatArray
+    bound: float
 
 
-def _predictor_by_rule(link: Link, m: FloatArray, s: FloatArray, rule: NormalRule) -> FloatArray:
-    """g(E h) from the smaller tail; the upper one is averaged only where the mean is above one half."""
-    if link.complement is None or link.link_of_tails is None:
-        return link.link(normal_average(link.inverse, m, s, rule))
-    mean = np.asarray(np.maximum(normal_average(link.inverse, m, s, rule), _SMALLEST_MEAN))
-    upper = mean > 0.5
-    rest = np.asarray(1.0 - mean)
-    rest[upper] = np.maximum(normal_average(link.complement, m[upper], s[upper], rule), _SMALLEST_MEAN)
-    return link.link_of_tails(mean, rest)
+def _tails(link: Link, m: FloatArray, v: FloatArray, tolerance: float) -> _Tails:
+    """Both tails of the mean at every (m, v), octave by octave of the standard deviation; exact where v is zero."""
+    s = np.sqrt(v)
+    octave = np.where(v > 0.0, octaves(s), _NO_OCTAVE)
+    lower, upper, bound = np.empty(m.shape), np.empty(m.shape), 0.0
+    for each in np.flatnonzero(np.bincount(octave - _NO_OCTAVE)) + _NO_OCTAVE:
+        at = slice(None) if np.all(octave == each) else np.flatnonzero(octave == each)
+        part = _exact(link, m[at]) if each == _NO_OCTAVE else _octave_tails(link, m[at], s[at], int(each), tolerance)
+        lower[at], upper[at], bound = part.lower, part.upper, max(bound, part.bound)
+    return _Tails(lower, upper, bound)
+
+
+def _exact(link: Link, m: FloatArray) -> _Tails:
+    return _Tails(link.inverse(m), _complement(link)(m), 0.0)
+
+
+def _octave_tails(link: Link, m: FloatArray, s: FloatArray, octave: int, tolerance: float) -> _Tails:
+    """Tails for standard deviations of one octave: from a table where that pays, by the rule elsewhere and far out in a tail."""
+    rule = normal_rule(link.name, float(s.max()), tolerance=tolerance)
+    table = worthwhile_table(link.name, m, octave, rule, tolerance)
+    if table is None:
+        return _Tails(*_by_rule(link, m, s, rule), rule.bound)
+    lower = table.mean(np.clip(m, table.lowest, table.highest), s)
+    upper = 1.0 - lower
+    again = np.flatnonzero((m < table.lowest) | (m > table.highest) | (np.minimum(lower, upper) < SMALLEST_TAIL))
+    if again.size == 0:
+        return _Tails(lower, upper, table.bound)
+    lower[again], upper[again] = _by_rule(link, m[again], s[again], rule)
+    return _Tails(lower, upper, max(table.bound, rule.bound))
+
+
+def _by_rule(link: Link, m: FloatArray, s: FloatArray, rule: NormalRule) -> tuple[FloatArray, FloatArray]:
+    """Both tails by one average each: of the tail that is the smaller one without random effects, so that it keeps its digits."""
+    high = np.asarray(link.inverse(m) > 0.5)
+    lower, upper = np.empty(m.shape), np.empty(m.shape)
+    lower[~high] = normal_average(link.inverse, m[~high], s[~high], rule)
+    upper[high] = normal_average(_complement(link), m[high], s[high], rule)
+    upper[~high], lower[high] = 1.0 - lower[~high], 1.0 - upper[high]
+    return lower, upper
+
+
+def _complement(link: Link) -> Elementwise:
+    """Return 1 - h."""
+    return link.complement if link.complement is not None else lambda eta: 1.0 - link.inverse(eta)
 
 
 def _root_weights(weights: FloatArray) -> FloatArray:

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import linalg
 from scipy.interpolate import BSpline
 
-from bayesglmm.errors import DesignError, LevelError
+from bayesglmm.errors import DesignError
 from bayesglmm.types import FloatArray
 
 _DEGREE = 3
@@ -74,7 +74,7 @@ def natural_spline_basis(x: FloatArray, knots: FloatArray, boundary: FloatArray)
     Parameters
     ----------
     x
-        (n,) values inside the boundary.
+        (n,) values, finite; beyond the boundary the basis goes on in straight lines.
     knots
         (k,) interior knots, increasing, strictly inside the boundary.
     boundary
@@ -86,21 +86,25 @@ def natural_spline_basis(x: FloatArray, knots: FloatArray, boundary: FloatArray)
 
     Raises
     ------
-    LevelError
-        If a value lies outside the boundary; this basis is not extrapolated.
     DesignError
-        If the knots are not increasing and inside the boundary.
+        If the knots are not increasing and inside the boundary, or a value is not finite.
     """
     x = np.asarray(x, dtype=np.float64)
     knots, boundary = np.asarray(knots, dtype=np.float64), np.asarray(boundary, dtype=np.float64)
     _check_knots(knots, boundary)
-    _check_inside(x, boundary)
+    _check_finite(x)
     sequence = np.concatenate([np.repeat(boundary[0], _DEGREE + 1), knots, np.repeat(boundary[1], _DEGREE + 1)])
     splines = BSpline(sequence, np.eye(sequence.size - _DEGREE - 1), _DEGREE)
-    B = splines(x)[:, 1:]
+    B = _continued(splines, x, boundary)[:, 1:]
     C = splines.derivative(2)(boundary)[:, 1:]
     Q, _ = linalg.qr(C.T)
     return np.asarray(B @ Q[:, 2:], dtype=np.float64)
+
+
+def _continued(splines: BSpline, x: FloatArray, boundary: FloatArray) -> FloatArray:
+    """Return all B-splines (n, k) inside the boundary, and their tangents at its ends beyond."""
+    inside = np.clip(x, boundary[0], boundary[1])
+    return np.asarray(splines(inside) + splines.derivative(1)(inside) * (x - inside)[:, None], dtype=np.float64)
 
 
 def _check_knots(knots: FloatArray, boundary: FloatArray) -> None:
@@ -113,12 +117,9 @@ def _check_knots(knots: FloatArray, boundary: FloatArray) -> None:
         )
 
 
-def _check_inside(x: FloatArray, boundary: FloatArray) -> None:
-    """Refuse values outside the boundary, and missing ones."""
-    outside = np.flatnonzero(~((x >= boundary[0]) & (x <= boundary[1])))
-    if outside.size:
-        raise LevelError(
-            f"{outside.size} of {x.size} values lie outside the spline's boundary {boundary[0]:g} to {boundary[1]:g}",
-            where="rows " + ", ".join(str(row) for row in outside[:5]) + (", ..." if outside.size > 5 else ""),
-            fix="a spline is not extrapolated: keep new values within the range of the data it was fitted to",
-        )
+def _check_finite(x: FloatArray) -> None:
+    """Refuse missing and infinite values."""
+    bad = np.flatnonzero(~np.isfinite(x))
+    if bad.size:
+        shown = ", ".join(str(row) for row in bad[:5]) + (", ..." if bad.size > 5 else "")
+        raise DesignError("a spline needs finite values", where=f"rows {shown}")

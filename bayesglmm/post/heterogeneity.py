@@ -1,43 +1,94 @@
-r"""Heterogeneity intervals: where subjects are. Three intervals, three names."""
+r"""Heterogeneity intervals: where subjects are, in their levels, their slopes and their changes. Three intervals, three names."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.heterogeneity import heterogeneity_interval, predictive_interval
-from bayesglmm.numerics.links import Link
+from bayesglmm.numerics.links import LINKS, Link
+from bayesglmm.numerics.spread import RATIO_NAMES
+from bayesglmm.numerics.within_subject import difference_intervals, subject_pair
+from bayesglmm.post.changes import RowPair, chosen_factors, only, others_at_zero, pair_rows, slope_rows
 from bayesglmm.post.intervals import IntervalChoice, check_probability, interval_ends, make_interval
-from bayesglmm.post.linear_predictor import fit_parameters, fixed_eta, group_variance
+from bayesglmm.post.linear_predictor import Parameters, fit_parameters, fixed_eta, group_variance
 from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
 from bayesglmm.post.rows import Rows, build_rows
 from bayesglmm.post.targets import check_monotone
-from bayesglmm.types import FloatArray
+from bayesglmm.types import FloatArray, check_choice
+
+type Of = Literal["level", "slope", "contrast"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Law:
-    """On the link scale: posterior median of the average subject (n,), draws of the ends (S, n), predictive interval (n,)."""
+class _Ends:
+    """On one scale.
+
+    Attributes
+    ----------
+    center
+        Shape (n,): posterior median of the average subject.
+    lower, upper
+        Shape (S, n): draws of the ends.
+    plug_in_lower, plug_in_upper
+        Shape (n,): posterior median of each end.
+    predictive_lower, predictive_upper
+        Shape (n,).
+    """
 
     center: FloatArray
     lower: FloatArray
     upper: FloatArray
+    plug_in_lower: FloatArray
+    plug_in_upper: FloatArray
     predictive_lower: FloatArray
     predictive_upper: FloatArray
 
+    def mapped(self, transform: Callable[[FloatArray], FloatArray]) -> "_Ends":
+        """On another scale, by an increasing map: it takes medians and quantiles along."""
+        return _Ends(*(transform(getattr(self, f.name)) for f in fields(self)))
 
-def heterogeneity(fit: Fit, at: Any = None, *, level: float = 0.95, ci_prob: float = 0.95, ci_kind: str = "eti") -> Result:
+
+@dataclass(frozen=True, slots=True)
+class _Subjects:
+    """What differs between subjects: the rows that name it, its ends by scale, the words for it; whether an integral gave the response."""
+
+    rows: Rows
+    scales: Mapping[str, _Ends]
+    subject: str
+    formula: str
+    notes: tuple[str, ...] = ()
+    integrated: bool = False
+
+
+def heterogeneity(  # noqa: PLR0913 (one public call; all but two are keywords)
+    fit: Fit,
+    at: Any = None,
+    *,
+    of: Of = "level",
+    variable: str | None = None,
+    versus: Any = None,
+    level: float = 0.95,
+    over: Sequence[str] | str | None = None,
+    ci_prob: float = 0.95,
+    ci_kind: str = "eti",
+) -> Result:
     r"""Where the subjects of a population are, on the link and on the response scale.
 
-    .. math:: (m - c \sqrt v,\; m + c \sqrt v), \qquad c = \Phi^{-1}((1 + level) / 2), \quad m = o + x'\beta, \quad v = \sum_t z_t' D_t z_t
+    .. math:: (m - c \sqrt v,\; m + c \sqrt v), \qquad c = \Phi^{-1}((1 + level) / 2)
 
-    and the inverse link of the ends. Three intervals: the **plug-in** interval, the posterior median of each end; the posterior of **each
-    end**, as a credible interval of it; the **predictive** interval for a new subject, quantiles over draws and random effects, which is
-    wider because it knows that the parameters are uncertain.
+    with m and v the mean and the variance, over subjects, of one of three things: the **level** of a subject,
+    :math:`m = o + x'\beta`, :math:`v = \sum_t z_t' D_t z_t`; its **slope** in a variable, with dx and dz, the derivatives of x and z, in
+    their place; the **contrast** of two rows of one subject, with dx and dz their difference.
+
+    Three intervals: the **plug-in** interval, the posterior median of each end; the posterior of **each end**, as a credible interval of
+    it; the **predictive** interval for a new subject, quantiles over draws and random effects, which is wider because it knows that the
+    parameters are uncertain.
 
     Parameters
     ----------
@@ -46,26 +97,43 @@ def heterogeneity(fit: Fit, at: Any = None, *, level: float = 0.95, ci_prob: flo
     at
         As for :func:`bayesglmm.post.means.means`, one line per row; None is one row, numbers at their mean and factors at their reference
         level.
+    of
+        ``level``, ``slope`` (of ``variable``) or ``contrast`` (of ``at`` minus ``versus``).
+    variable
+        The number whose slope is meant.
+    versus
+        Rows to subtract, as ``at``; without them ``at`` has two rows, and the contrast is the second minus the first.
     level
         Share of subjects inside.
+    over
+        Names of the grouping factors whose levels are the subjects; random effects of the others are at zero. All when None.
     ci_prob, ci_kind
         Level and kind (``eti``, ``hdi``) of the credible interval of each end.
 
     Returns
     -------
     Result
-        ``table``, two rows (``scale``: link, response) per row of ``at``: ``average_subject`` (posterior median), ``plug_in_lower``,
+        ``table``, a row for each ``scale`` per row of ``at``: ``average_subject`` (posterior median), ``plug_in_lower``,
         ``plug_in_upper``, ``lower_ci_lower``, ``lower_ci_upper``, ``upper_ci_lower``, ``upper_ci_upper``, ``predictive_lower``,
-        ``predictive_upper``. ``draws``: variables ``lower`` and ``upper``, the ends on the link scale, dims (chain, draw, row).
+        ``predictive_upper``. Scales are ``link`` and ``response``; for a slope in place of ``response`` the ratio per unit that the
+        exponential is: ``odds ratio`` (logit), ``ratio of means`` (log), ``hazard ratio`` (cloglog). In a contrast the columns of
+        ``versus`` begin with ``versus_``. ``draws``: variables ``lower`` and ``upper``, the ends on the link scale, for a contrast also
+        ``response_lower`` and ``response_upper``, dims (chain, draw, row).
 
     Raises
     ------
     ArgumentError
-        If the model has no grouping factor, or a level is not a probability.
+        If the model has no grouping factor, arguments do not go together, or a level is not a probability.
     FamilyError
-        If the link's inverse cannot take every predictor (inverse, sqrt).
+        If the link's inverse cannot take every predictor (inverse, sqrt), for levels and contrasts.
     ColumnError, LevelError, MissingValueError
-        If ``at`` is not what it must be.
+        If ``at``, ``versus`` or ``variable`` is not what it must be.
+
+    Notes
+    -----
+    A level and a slope go to the other scale by a monotone map of the ends. A contrast does not: the difference of two means of one
+    subject, :math:`h(\eta_2) - h(\eta_1)`, depends on where the subject is. Its law is integrated, not simulated
+    (:mod:`bayesglmm.numerics.within_subject`).
 
     References
     ----------
@@ -77,48 +145,121 @@ def heterogeneity(fit: Fit, at: Any = None, *, level: float = 0.95, ci_prob: flo
     """
     choice = make_interval(ci_prob, ci_kind)
     check_probability("level", level)
-    check_monotone(fit.link)
-    factors = list(dict.fromkeys(g.name for g in fit.design.groups))
-    if not factors:
-        raise ArgumentError(
-            "the model has no grouping factor, so subjects do not differ", where=fit.spec.formula, fix="add one, such as (1 | subject)"
-        )
+    check_choice("of", of, Of)
+    _check_arguments(of, variable, versus)
+    factors = chosen_factors(fit, over)
+    if of == "slope":
+        found = _slopes(fit, str(variable), at, factors, level)
+    else:
+        check_monotone(fit.link)
+        found = _levels(fit, at, factors, level) if of == "level" else _contrasts(fit, pair_rows(fit, at, versus), factors, level)
+    named = ", ".join(factors)
+    title = f"Heterogeneity intervals: where {100 * level:g} % of the {found.subject}levels of {named} are"
+    target = f"each single level of {named}, old or new: the distribution of {found.formula}, b ~ N(0, D){others_at_zero(fit, factors)}"
+    notes = (*found.rows.notes, *_notes(choice), *found.notes, *run_notes(fit))
+    return Result(title, target, _table(found, choice), _draws(fit, found), notes, choice)
+
+
+def _check_arguments(of: Of, variable: str | None, versus: Any) -> None:
+    """Refuse arguments that belong to another question."""
+    if (variable is not None) != (of == "slope"):
+        fix = "name it, variable='...'" if of == "slope" else "leave it out, or ask for of='slope'"
+        raise ArgumentError(f"variable={variable!r} with of={of!r}", where="a slope is the slope in one variable", fix=fix)
+    if versus is not None and of != "contrast":
+        raise ArgumentError(f"versus is given with of={of!r}", fix="leave it out, or ask for of='contrast'")
+
+
+def _levels(fit: Fit, at: Any, factors: Sequence[str], level: float) -> _Subjects:
+    """Levels: eta at each row."""
     rows = build_rows(fit, {} if at is None else at, target="population")
+    ends = _ends(*_law(fit_parameters(fit, effects=False), only(fit, rows, factors)), level)
+    return _Subjects(rows, {"link": ends, "response": ends.mapped(fit.link.inverse)}, "", "x'beta + z'b")
+
+
+def _slopes(fit: Fit, variable: str, at: Any, factors: Sequence[str], level: float) -> _Subjects:
+    """Slopes: the derivative of eta with respect to a variable at each row."""
+    rows = only(fit, slope_rows(fit, variable, at), factors)
+    ends = _ends(*_law(fit_parameters(fit, effects=False), rows), level)
+    scales, notes = {"link": ends}, []
+    if fit.link is LINKS["identity"]:
+        scales["response"] = ends
+    elif fit.link.name in RATIO_NAMES:
+        scales[RATIO_NAMES[fit.link.name]] = ends.mapped(LINKS["log"].inverse)
+        notes.append(f"{RATIO_NAMES[fit.link.name]}: exp of the slope, for one unit more of {variable}.")
+    else:
+        reason = "what a slope does to a mean depends on where the subject is, and its exponential is no ratio"
+        notes.append(f"No response scale under the {fit.link.name} link: {reason}; of='contrast' compares two values.")
+    if not any(z.any() for z in rows.Z):
+        notes.append(f"No random effect of {', '.join(factors)} goes with {variable}: all slopes are equal.")
+    return _Subjects(rows, scales, f"slopes in {variable} of the ", f"d eta / d {variable} = dx'beta + dz'b", tuple(notes))
+
+
+def _contrasts(fit: Fit, rows: RowPair, factors: Sequence[str], level: float) -> _Subjects:
+    """Contrasts: eta at one row minus eta at another, and the same for the means."""
+    first, second, change = (only(fit, part, factors) for part in (rows.first, rows.second, rows.change))
     parameters = fit_parameters(fit, effects=False)
-    m, v = fixed_eta(parameters, rows), group_variance(parameters, rows)
+    (m, v), (d, w), (_, v2) = (_law(parameters, part) for part in (first, change, second))
+    link, notes = _ends(d, w, level), ["Each contrast is within one subject: its random effects are the same on both sides."]
+    words = "differences between the two rows within the ", "(x2 - x1)'beta + (z2 - z1)'b, and of h(eta2) - h(eta1)"
+    if fit.link is LINKS["identity"]:
+        return _Subjects(change, {"link": link, "response": link}, *words, tuple(notes))
+    response, error = _response_contrasts(fit.link, (m, v, d, w, v2), level)
+    how = "no quadrature needed" if error == 0.0 else f"by quadrature over subjects; a finer rule moves no end by more than {error:.0e}"
+    notes.append(f"response: differences of the two means of one subject, {how}.")
+    return _Subjects(change, {"link": link, "response": response}, *words, tuple(notes), integrated=True)
+
+
+def _response_contrasts(link: Link, law: tuple[FloatArray, ...], level: float) -> tuple[_Ends, float]:
+    """Find the ends of the differences of means, and how well they are settled, one row at a time."""
+    m, _, d, _, _ = law
+    parts = [difference_intervals(link, subject_pair(*(x[:, i] for x in law)), level) for i in range(m.shape[1])]
+    lower, upper = np.stack([p.lower for p in parts], axis=1), np.stack([p.upper for p in parts], axis=1)
+    center = np.median(link.inverse(m + d) - link.inverse(m), axis=0)
+    predictive = (np.array([getattr(p, f"predictive_{end}") for p in parts]) for end in ("lower", "upper"))
+    ends = _Ends(center, lower, upper, np.median(lower, axis=0), np.median(upper, axis=0), *predictive)
+    return ends, max(p.error for p in parts)
+
+
+def _law(parameters: Parameters, rows: Rows) -> tuple[FloatArray, FloatArray]:
+    """Mean and variance over subjects, (S, n) each."""
+    return fixed_eta(parameters, rows), group_variance(parameters, rows)
+
+
+def _ends(m: FloatArray, v: FloatArray, level: float) -> _Ends:
+    """Find the ends of intervals of normal quantities with mean and variance (S, n)."""
     ends, predictive = heterogeneity_interval(m, v, level), predictive_interval(m, v, level)
-    law = _Law(np.median(m, axis=0), ends.lower, ends.upper, predictive.lower, predictive.upper)
-    table = _two_scales(rows, law, fit.link, choice)
+    middle = [np.median(x, axis=0) for x in (m, ends.lower, ends.upper)]
+    return _Ends(middle[0], ends.lower, ends.upper, middle[1], middle[2], predictive.lower, predictive.upper)
+
+
+def _draws(fit: Fit, found: _Subjects) -> xr.Dataset:
+    """Draws of the ends on the link scale, and on the response scale where they do not follow from these."""
     sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
-    draws = draws_dataset({"lower": ends.lower, "upper": ends.upper}, sizes, "row", {})
-    title = f"Heterogeneity intervals: where {100 * level:g} % of the levels of {', '.join(factors)} are"
-    target = f"each single level of {', '.join(factors)}, old or new: the distribution of x'beta + z'b, b ~ N(0, D)"
-    return Result(title, target, table, draws, (*rows.notes, *_notes(choice), *run_notes(fit)), choice)
+    ends = {"": found.scales["link"], **({"response_": found.scales["response"]} if found.integrated else {})}
+    values = {f"{name}{end}": getattr(e, end) for name, e in ends.items() for end in ("lower", "upper")}
+    return draws_dataset(values, sizes, "row", {})
 
 
-def _two_scales(rows: Rows, law: _Law, link: Link, choice: IntervalChoice) -> pd.DataFrame:
-    """Two lines per row: the link scale, and the response scale."""
-    scales: dict[str, Callable[[FloatArray], FloatArray]] = {"link": np.asarray, "response": link.inverse}
-    parts = [
-        join_columns(rows.frame, {"scale": np.full(rows.n_rows, name), **_columns(law, transform, choice)})
-        for name, transform in scales.items()
-    ]
+def _table(found: _Subjects, choice: IntervalChoice) -> pd.DataFrame:
+    """One line per row and scale."""
+    n = found.rows.n_rows
+    parts = [join_columns(found.rows.frame, {"scale": np.full(n, name), **_columns(ends, choice)}) for name, ends in found.scales.items()]
     return pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
 
 
-def _columns(law: _Law, transform: Callable[[FloatArray], FloatArray], choice: IntervalChoice) -> dict[str, FloatArray]:
-    """Make the three intervals on one scale: medians and quantiles are taken there by the monotone map, intervals of the ends anew."""
-    (low_low, low_high), (high_low, high_high) = (interval_ends(transform(end), choice) for end in (law.lower, law.upper))
+def _columns(ends: _Ends, choice: IntervalChoice) -> dict[str, FloatArray]:
+    """Make the three intervals on one scale; the credible intervals of the ends are made anew on each."""
+    (low_low, low_high), (high_low, high_high) = (interval_ends(end, choice) for end in (ends.lower, ends.upper))
     return {
-        "average_subject": transform(law.center),
-        "plug_in_lower": transform(np.median(law.lower, axis=0)),
-        "plug_in_upper": transform(np.median(law.upper, axis=0)),
+        "average_subject": ends.center,
+        "plug_in_lower": ends.plug_in_lower,
+        "plug_in_upper": ends.plug_in_upper,
         "lower_ci_lower": low_low,
         "lower_ci_upper": low_high,
         "upper_ci_lower": high_low,
         "upper_ci_upper": high_high,
-        "predictive_lower": transform(law.predictive_lower),
-        "predictive_upper": transform(law.predictive_upper),
+        "predictive_lower": ends.predictive_lower,
+        "predictive_upper": ends.predictive_upper,
     }
 
 

@@ -90,7 +90,7 @@ def summarise(draws: FloatArray, choice: IntervalChoice) -> dict[str, FloatArray
     lower, upper = interval_ends(draws, choice)
     return {
         "mean": draws.mean(axis=0),
-        "sd": draws.std(axis=0, ddof=1) if len(draws) > 1 else np.zeros(draws.shape[1]),
+        "sd": _by_columns(draws, lambda part: part.std(axis=0, ddof=1)) if len(draws) > 1 else np.zeros(draws.shape[1]),
         "median": _by_columns(draws, lambda part: np.median(part, axis=0)),
         "ci_lower": lower,
         "ci_upper": upper,

@@ -1,6 +1,7 @@
 r"""Marginal coefficients: what a one-unit change does to the population's mean, next to what it does within one subject."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,23 @@ from bayesglmm.numerics.marginal import marginal_coefficients as project
 from bayesglmm.post.cells import row_weights
 from bayesglmm.post.intervals import IntervalChoice, interval_ends, make_interval
 from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fit_parameters, fixed_eta, group_variance
+from bayesglmm.post.readings import readings
 from bayesglmm.post.result import Result, draws_dataset, run_notes, target_sentence
 from bayesglmm.post.rows import Rows, build_rows, distinct_rows
 from bayesglmm.types import FloatArray
 
 SUBJECT, MARGINAL = "subject_specific", "marginal"
+EXACT = 1e-8
+"""A departure below this is rounding: the population mean is linear in the coefficients."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Projection:
+    """Draws (S, p) of the coefficients, the bound on the means' error, and the largest distance of a row's predictor from the line."""
+
+    values: FloatArray
+    bound: float
+    departure: float
 
 
 def marginal_coefficients(fit: Fit, *, weights: Any = None, ci_prob: float = 0.95, ci_kind: str = "eti") -> Result:
@@ -69,7 +82,8 @@ def marginal_coefficients(fit: Fit, *, weights: Any = None, ci_prob: float = 0.9
     weight = row_weights(rows, weights)
     unique, which = distinct_rows(rows, levels=False)
     parameters = fit_parameters(fit, effects=False)
-    marginal, bound = marginal_draws(fit.link.name, parameters, unique, np.bincount(which, weights=weight).astype(np.float64))
+    projection = _project(fit.link.name, parameters, unique, np.bincount(which, weights=weight).astype(np.float64))
+    marginal = projection.values
     table = _table(fit.design.labels, parameters.beta, marginal, choice)
     if fit.link is LINKS["logit"] and fit.design.groups and _random_intercepts(unique):
         table = table.assign(logit_approximation=_approximation(parameters))
@@ -78,7 +92,7 @@ def marginal_coefficients(fit: Fit, *, weights: Any = None, ci_prob: float = 0.9
     draws = draws_dataset({SUBJECT: parameters.beta, MARGINAL: marginal}, sizes, "coefficient", coords)
     target = target_sentence("population", list(dict.fromkeys(g.name for g in fit.design.groups)))
     return Result(
-        "Subject-specific and marginal coefficients", target, table, draws, (*_notes(table, bound, rows), *run_notes(fit)), choice
+        "Subject-specific and marginal coefficients", target, table, draws, (*_notes(fit, table, projection), *run_notes(fit)), choice
     )
 
 
@@ -96,13 +110,19 @@ def marginal_draws(link_name: str, parameters: Parameters, rows: Rows, weights: 
     weights
         Shape (n,): how much each distinct row counts.
     """
-    values, bound = np.empty(parameters.beta.shape), 0.0
+    projection = _project(link_name, parameters, rows, weights)
+    return projection.values, projection.bound
+
+
+def _project(link_name: str, parameters: Parameters, rows: Rows, weights: FloatArray) -> _Projection:
+    values, bound, left = np.empty(parameters.beta.shape), 0.0, np.zeros(rows.n_rows)
     for block in draw_blocks(parameters.n_draws, rows.n_rows):
         part = parameters.take(block)
         mean = population_predictor(link_name, fixed_eta(part, rows), group_variance(part, rows))
         values[block] = project(rows.X, mean.value, offset=rows.offset, weights=weights)
         bound = max(bound, mean.mean_bound)
-    return values, bound
+        left += np.sum(mean.value - rows.offset - values[block] @ rows.X.T, axis=0)
+    return _Projection(values, bound, float(np.abs(left).max(initial=0.0)) / max(1, parameters.n_draws))
 
 
 def _table(labels: Sequence[str], beta: FloatArray, marginal: FloatArray, choice: IntervalChoice) -> pd.DataFrame:
@@ -139,11 +159,22 @@ def _approximation(parameters: Parameters) -> FloatArray:
     return np.asarray((parameters.beta * logit_attenuation(variance)[:, None]).mean(axis=0))
 
 
-def _notes(table: pd.DataFrame, bound: float, rows: Rows) -> tuple[str, ...]:
+def _notes(fit: Fit, table: pd.DataFrame, projection: _Projection) -> tuple[str, ...]:
+    bound, n_rows = projection.bound, len(fit.design.X)
     how = f"integration error of the population means <= {bound:.0e}" if bound > 0.0 else "population means in closed form"
-    notes = [f"Least-squares projection on the {rows.n_rows} rows of the data; {how}."]
+    notes = [f"Least-squares projection on the {n_rows} rows of the data; {how}.", _departure(fit, projection.departure)]
     if "logit_approximation" in table.columns:
         notes.append("logit_approximation is beta / sqrt(1 + 0.346 variance), for comparison only; it is not used.")
-    if rows.Z:
+    if fit.design.groups:
         notes.append("ratio is posterior mean of marginal over posterior mean of subject-specific.")
-    return tuple(notes)
+    return (*notes, "The marginal coefficients stand for:", *readings(fit))
+
+
+def _departure(fit: Fit, departure: float) -> str:
+    """Say how well straight lines describe the population mean: the readings of the coefficients are as good as that."""
+    if departure <= EXACT:
+        return f"On the scale of the {fit.link.name} link the population mean is linear in these coefficients."
+    return (
+        f"On the scale of the {fit.link.name} link the population mean is not quite linear: the posterior mean of a row's distance from "
+        f"what the coefficients give is at most {departure:.2g}."
+    )

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from bayesglmm.errors import ArgumentError, NotBuiltError
+from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.links import Link
 from bayesglmm.post.cells import Cells, make_cells, row_weights
 from bayesglmm.post.intervals import make_interval, summarise
-from bayesglmm.post.linear_predictor import draw_blocks, fit_parameters
+from bayesglmm.post.linear_predictor import fit_parameters, map_blocks
 from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes, target_sentence
 from bayesglmm.post.rows import Rows, build_rows, distinct_rows
-from bayesglmm.post.targets import NEEDS_EFFECTS, TARGETS, Setting, mean_predictor, observed_combinations
+from bayesglmm.post.targets import NEEDS_EFFECTS, TARGETS, Averaging, Setting, averaging, mean_predictor, observed_combinations
 from bayesglmm.types import FloatArray, Scale, Target, check_choice
 
 MEAN = "mean_response"
@@ -29,7 +29,7 @@ def means(  # noqa: PLR0913 (one public call; all but two are keywords)
     *,
     target: Target,
     by: str | Sequence[str] | None = None,
-    over: Sequence[str] | None = None,
+    over: str | Sequence[str] | None = None,
     scale: Scale = "response",
     weights: Any = None,
     ci_prob: float = 0.95,
@@ -55,7 +55,9 @@ def means(  # noqa: PLR0913 (one public call; all but two are keywords)
         Column or columns: rows are averaged within its levels. Without it every row of ``at`` is a row of the table, and the rows of
         the data are averaged into one.
     over
-        The factors averaged over; not part of this version, all of them are.
+        Names of the grouping factors averaged over, ``["patient"]``, for ``population`` and ``observed_groups``; None for all. The others
+        are given: ``at`` names a level of each (without ``at`` the rows of the data do), and its effects are added to the predictor.
+        ``observed_groups`` then averages over the distinct combinations of levels of the named factors alone.
     scale
         ``response``, or ``link``: the link of the number on the response scale, for the population :math:`g(E\,h)`.
     weights
@@ -73,43 +75,48 @@ def means(  # noqa: PLR0913 (one public call; all but two are keywords)
     ------
     ArgumentError, ColumnError, LevelError, MissingValueError
         If an argument or a row of ``at`` is not what it must be.
-    NotBuiltError
-        If ``over`` is given.
     FamilyError
         If the link has no population mean (inverse, sqrt); gives the reason.
 
     Notes
     -----
     Population means are one-dimensional integrals per draw and distinct row, because z'b is normal: closed for identity, log and
-    probit, otherwise by the trapezoid rule with its error bound in the notes (Trefethen and Weideman 2014, SIAM Review 56, 385).
+    probit, otherwise by the trapezoid rule with its error bound in the notes (Trefethen and Weideman 2014, SIAM Review 56, 385), and for
+    many rows and draws by a table of it, whose own error is part of that bound (:mod:`bayesglmm.numerics.tabulate`).
     """
     choice = make_interval(ci_prob, ci_kind)
     check_choice("target", target, Target)
     check_choice("scale", scale, Scale)
-    if over is not None:
-        raise NotBuiltError("averaging over some factors only", where=f"over={over!r}", fix="leave it out: all factors are averaged over")
+    factors = averaging(fit, over, target)
     columns = _columns(by, at)
     if columns is None and weights is not None:
         raise ArgumentError(
             "weights are given, but no rows are averaged", where="weights", fix="name the columns to average within, by=..."
         )
-    rows = build_rows(fit, at, target=target, extra=[*(columns or ()), *([weights] if isinstance(weights, str) else ())])
-    unique, which = distinct_rows(rows, levels=target == "group")
+    extra = [*(columns or ()), *([weights] if isinstance(weights, str) else ())]
+    rows = build_rows(fit, at, target=target, extra=extra, given=factors.given)
+    unique, which = distinct_rows(rows, levels=target == "group" or bool(factors.given))
     cells = make_cells(rows, which, by=columns, weights=row_weights(rows, weights))
-    draws, bound = cell_means(fit, unique, cells, target=target, scale=scale)
+    draws, bound = cell_means(fit, unique, cells, target=target, scale=scale, given=factors.given)
     labels = join_columns(cells.frame, summarise(draws, choice), reserved=(MEAN,))
     sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
     coords = {str(c): labels[c].to_numpy() for c in labels.columns[: cells.frame.shape[1]]}
     notes = (*rows.notes, *_notes(fit.link, target, bound, rows, columns), *run_notes(fit))
-    factors = list(dict.fromkeys(g.name for g in fit.design.groups))
-    title = _title(fit.link, target, scale)
-    return Result(title, target_sentence(target, factors), labels, draws_dataset({MEAN: draws}, sizes, "row", coords), notes, choice)
+    return Result(
+        _title(fit.link, target, scale),
+        _sentence(target, factors),
+        labels,
+        draws_dataset({MEAN: draws}, sizes, "row", coords),
+        notes,
+        choice,
+    )
 
 
-def cell_means(fit: Fit, rows: Rows, cells: Cells, *, target: Target, scale: Scale) -> tuple[FloatArray, float]:
+def cell_means(fit: Fit, rows: Rows, cells: Cells, *, target: Target, scale: Scale, given: Sequence[str] = ()) -> tuple[FloatArray, float]:
     """Draws of averages over rows, and the bound on their integration error.
 
-    Draws are taken in blocks, so that beside the result (S, k) the memory in use does not depend on S.
+    Draws are taken in blocks, so that beside the result (S, k) the memory in use does not depend on S; a few blocks at a time are
+    worked on by threads.
 
     Parameters
     ----------
@@ -121,20 +128,25 @@ def cell_means(fit: Fit, rows: Rows, cells: Cells, *, target: Target, scale: Sca
         k averages over them.
     target, scale
         As for :func:`means`.
+    given
+        Names of the grouping factors that are conditioned on; ``rows`` hold their levels.
 
     Returns
     -------
     tuple
         Draws of shape (S, k), and the bound.
     """
-    parameters = fit_parameters(fit, effects=target in NEEDS_EFFECTS)
-    setting = Setting(rows, fit.link, observed_combinations(fit))
-    values, bound = np.empty((parameters.n_draws, len(cells.start))), 0.0
-    for block in draw_blocks(parameters.n_draws, max(rows.n_rows, len(cells.row))):
+    parameters = fit_parameters(fit, effects=target in NEEDS_EFFECTS or tuple(given))
+    positions = tuple(i for i, group in enumerate(fit.design.groups) if group.name in given)
+    setting = Setting(rows, fit.link, observed_combinations(fit, given=positions), positions)
+    values = np.empty((parameters.n_draws, len(cells.start)))
+
+    def fill(block: slice) -> float:
         predictors = TARGETS[target](parameters.take(block), setting)
         values[block] = _reduce(fit.link, predictors.value, cells, scale)
-        bound = max(bound, predictors.bound)
-    return values, bound
+        return predictors.bound
+
+    return values, max(map_blocks(parameters.n_draws, max(rows.n_rows, len(cells.row)), fill), default=0.0)
 
 
 def _columns(by: str | Sequence[str] | None, at: Any) -> list[str] | None:
@@ -154,6 +166,15 @@ def _reduce(link: Link, eta: FloatArray, cells: Cells, scale: Scale) -> FloatArr
         # the weights of a cell sum to one up to rounding only, which must not push a probability above one
         return np.clip(cells.average(link.inverse(eta)), *link.mean_interval)
     return cells.average(eta) if cells.single else mean_predictor(link, eta, cells.average)
+
+
+def _sentence(target: Target, factors: Averaging) -> str:
+    """Write the target, and which factors are given."""
+    sentence = target_sentence(target, factors.over)
+    if not factors.given:
+        return sentence
+    levels = "level" if len(factors.given) == 1 else "levels"
+    return f"{sentence}; given the named {levels} of {' and '.join(factors.given)}, whose effects are part of x'beta"
 
 
 def _title(link: Link, target: Target, scale: Scale) -> str:

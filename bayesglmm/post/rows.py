@@ -1,7 +1,7 @@
 """Rows that quantities are evaluated at: those of the data, new ones, or a grid of values."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,8 @@ from bayesglmm.types import FloatArray, IntArray, Target
 
 ALL = "all"
 SHOWN = 5
+NO_LEVEL = -1
+"""Stands for the level of a factor that is averaged over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Rows:
     Z
         For each group term its effect columns, shape (n, q).
     index
-        For each group term the level of each row, shape (n,); empty when levels were not asked for.
+        For each group term the level of each row, shape (n,), -1 for a factor whose levels were not asked for; empty when none were.
     notes
         What was held fixed.
     """
@@ -53,8 +55,13 @@ class Rows:
         """Number of rows n."""
         return len(self.X)
 
+    def choose(self, terms: Sequence[int]) -> "Rows":
+        """Take some of the group terms, by position."""
+        index = tuple(self.index[i] for i in terms) if self.index else ()
+        return replace(self, Z=tuple(self.Z[i] for i in terms), index=index)
 
-def build_rows(fit: Fit, at: Any, *, target: Target, extra: Sequence[str] = ()) -> Rows:
+
+def build_rows(fit: Fit, at: Any, *, target: Target, extra: Sequence[str] = (), given: Collection[str] = ()) -> Rows:
     """Make the rows that ``at`` stands for.
 
     Parameters
@@ -66,36 +73,42 @@ def build_rows(fit: Fit, at: Any, *, target: Target, extra: Sequence[str] = ()) 
         ``["all"]`` for a level of that name); every combination is a row, the last column changing fastest. Columns that it does not
         name are held: numbers at their mean in the data, factors at their reference level. Any table for new rows.
     target
-        Grouping factors are read only for ``group``.
+        The levels of all grouping factors are read for ``group``, for the other targets of those that are given.
     extra
         Further columns of a table that a caller needs.
+    given
+        Names of grouping factors of which each row names a level, whatever the target.
 
     Raises
     ------
     ColumnError
         If a column is unknown, or missing from the new rows; names the nearest.
     ArgumentError
-        If a grouping factor is named for a target other than ``group``, or is not named for it; if a list is empty.
+        If a grouping factor is named whose levels are not read, or is not named though they are; if a list is empty.
     LevelError
         If a level has not been seen; for a grouping factor the message names the targets that need none.
     """
     if at is None:
         design = fit.design
-        return Rows(fit.frame, design.X, design.offset, tuple(g.Z for g in design.groups), tuple(g.index for g in design.groups))
-    needed = predictor_columns(fit, levels=target == "group")
+        index = tuple(g.index if not given or g.name in given else np.full_like(g.index, NO_LEVEL) for g in design.groups)
+        return Rows(fit.frame, design.X, design.offset, tuple(g.Z for g in design.groups), index)
+    read = tuple(g.name for g in fit.design.groups) if target == "group" else tuple(given)
+    needed = predictor_columns(fit, levels=read)
     if isinstance(at, Mapping):
-        frame, notes = _grid(fit, at, needed, target)
-        return replace(_encoded(fit, frame, target), frame=frame[list(at)], notes=notes)
-    rows, columns = _encoded(fit, at, target), (*needed, *extra)
+        _check_names(fit, at, read, target)
+        frame, notes = _grid(fit, at, needed)
+        return replace(_encoded(fit, frame, read), frame=frame[list(at)], notes=notes)
+    rows, columns = _encoded(fit, at, read), (*needed, *extra)
     return replace(rows, frame=to_frame(read_table(at, columns)[0]) if columns else pd.DataFrame(index=range(rows.n_rows)))
 
 
-def predictor_columns(fit: Fit, *, levels: bool) -> tuple[str, ...]:
-    """Columns that the linear predictor reads, each once; with ``levels`` those of the grouping factors too."""
+def predictor_columns(fit: Fit, *, levels: bool | Collection[str]) -> tuple[str, ...]:
+    """Columns that the linear predictor reads, each once; with ``levels`` those of all grouping factors too, or of the named ones."""
     encoding = fit.design.encoding
     names = [*part_columns(encoding.fixed.part), *(n for text in encoding.offsets for n in names_in(text))]
     for group in encoding.groups:
-        names += [*part_columns(group.effects.part), *(group.columns if levels else ())]
+        read = levels if isinstance(levels, bool) else group.term.name in levels
+        names += [*part_columns(group.effects.part), *(group.columns if read else ())]
     return tuple(dict.fromkeys(names))
 
 
@@ -107,7 +120,7 @@ def distinct_rows(rows: Rows, *, levels: bool) -> tuple[Rows, IntArray]:
     rows
         Any rows.
     levels
-        Whether rows of different groups are different.
+        Whether rows of different groups are different, among the factors whose levels were asked for.
     """
     levels_of_rows = [i[:, None].astype(np.float64) for i in rows.index] if levels else []
     key = np.concatenate([rows.X, rows.offset[:, None], *rows.Z, *levels_of_rows], axis=1)
@@ -117,12 +130,13 @@ def distinct_rows(rows: Rows, *, levels: bool) -> tuple[Rows, IntArray]:
     return distinct, inverse.reshape(-1).astype(np.int64)
 
 
-def _encoded(fit: Fit, data: Any, target: Target) -> Rows:
-    """Arrays of new rows; unseen groups are refused in the words of the four targets."""
-    new = encode_rows(fit.design.encoding, data, unseen="population", groups=ALL if target == "group" else ())
+def _encoded(fit: Fit, data: Any, read: Sequence[str]) -> Rows:
+    """Arrays of new rows, with the levels of the factors to be read; unseen ones are refused in the words of the four targets."""
+    new = encode_rows(fit.design.encoding, data, unseen="population", groups=read)
     _refuse_unseen(new)
-    Z = tuple(g.Z for g in new.groups if g.Z is not None)
-    return Rows(pd.DataFrame(), new.X, new.offset, Z, tuple(g.index for g in new.groups if g.index is not None))
+    Z, none = tuple(g.Z for g in new.groups if g.Z is not None), np.full(len(new.X), NO_LEVEL, dtype=np.int64)
+    index = tuple(none if g.index is None else g.index for g in new.groups) if read else ()
+    return Rows(pd.DataFrame(), new.X, new.offset, Z, index)
 
 
 def _refuse_unseen(new: NewRows) -> None:
@@ -132,13 +146,12 @@ def _refuse_unseen(new: NewRows) -> None:
             raise LevelError(
                 "the fit has not seen these levels, so it has no random effects for them",
                 where=f"{group.name}: {shown}",
-                fix="use target='population' for a new group, or name an observed level",
+                fix="use target='population' for a new group (with over=[...], name this factor in it), or name an observed level",
             )
 
 
-def _grid(fit: Fit, at: Mapping[str, Any], needed: Sequence[str], target: Target) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def _grid(fit: Fit, at: Mapping[str, Any], needed: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Every combination of the named values, with the other columns held."""
-    _check_names(fit, at, needed, target)
     coded = _categorical(fit)
     values = {name: _values(name, at[name], fit.frame[name]) for name in at}
     held = {name: _held(fit.frame[name], coded.get(name)) for name in needed if name not in at}
@@ -149,18 +162,24 @@ def _grid(fit: Fit, at: Mapping[str, Any], needed: Sequence[str], target: Target
     return frame, ((f"Held fixed: {listed}.",) if listed else ())
 
 
-def _check_names(fit: Fit, at: Mapping[str, Any], needed: Sequence[str], target: Target) -> None:
-    factors = tuple(dict.fromkeys(c for g in fit.design.encoding.groups for c in g.columns))
+def _check_names(fit: Fit, at: Mapping[str, Any], read: Sequence[str], target: Target) -> None:
+    """Refuse unknown columns, levels that are not read, and missing levels of the factors to be read."""
+    needed, groups = predictor_columns(fit, levels=read), fit.design.encoding.groups
+    factors = tuple(dict.fromkeys(c for g in groups for c in g.columns))
     for name in at:
         if name not in needed and name in factors:
             fix = "leave it out of at, or use target='group'"
-            raise ArgumentError(f"a grouping factor is named in at for target={target!r}", where=f"column {name!r}", fix=fix)
+            what = "a grouping factor that is averaged over" if read else "a grouping factor"
+            raise ArgumentError(f"{what} is named in at for target={target!r}", where=f"column {name!r}", fix=fix)
         if name not in needed:
             raise unknown_column(name, list(needed))
-    missing = [c for c in factors if c not in at] if target == "group" else []
-    if missing:
+    missing = list(dict.fromkeys(c for g in groups if g.term.name in read for c in g.columns if c not in at))
+    if missing and target == "group":
         fix = f"name them, at={{{missing[0]!r}: ...}}, or use target='population' or 'average_subject'"
         raise ArgumentError("target='group' needs a level of every grouping factor", where=", ".join(missing), fix=fix)
+    if missing:
+        fix = f"name them, at={{{missing[0]!r}: ...}}, or average over their factor too, over=[...]"
+        raise ArgumentError("a level is needed of every grouping factor that over leaves out", where=", ".join(missing), fix=fix)
 
 
 def _categorical(fit: Fit) -> dict[str, FactorEncoding]:

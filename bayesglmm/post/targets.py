@@ -5,18 +5,19 @@ a named group :math:`g(\mu) = \eta`; for the population and the observed groups 
 :math:`g(\mu)` is computed from whichever of :math:`\mu` and :math:`1 - \mu` is smaller, so that no tail is lost.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 
-from bayesglmm.errors import FamilyError
+from bayesglmm.errors import ArgumentError, FamilyError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.links import Link
 from bayesglmm.numerics.marginal import population_predictor
-from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fixed_eta, group_eta, group_variance, term_eta
+from bayesglmm.post.linear_predictor import Parameters, block_length, combination_eta, draw_blocks, fixed_eta, group_eta, group_variance
 from bayesglmm.post.rows import Rows
 from bayesglmm.types import FloatArray, IntArray, Target
 
@@ -32,12 +33,28 @@ class Setting:
     link
         The link function.
     observed
-        For each group term the levels of the C distinct combinations in the data, shape (C,).
+        For each group term that is averaged over the levels of the C distinct combinations in the data, shape (C,).
+    given
+        Positions of the group terms that are conditioned on: each row names a level. The others are averaged over.
     """
 
     rows: Rows
     link: Link
     observed: tuple[IntArray, ...]
+    given: tuple[int, ...] = ()
+
+    @property
+    def averaged(self) -> tuple[int, ...]:
+        """Positions of the group terms that are averaged over."""
+        return tuple(i for i in range(len(self.rows.Z)) if i not in self.given)
+
+
+@dataclass(frozen=True, slots=True)
+class Averaging:
+    """Which grouping factors a mean is averaged over, by name, and which are given: conditioned on a level that each row names."""
+
+    over: tuple[str, ...]
+    given: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +81,15 @@ def average_subject(parameters: Parameters, setting: Setting) -> Predictors:
 def population(parameters: Parameters, setting: Setting) -> Predictors:
     r"""Averaged over the random effects' distribution: :math:`g(E\,h(\eta))`, :math:`\eta \sim N(m, v)` given the parameters.
 
+    v is the variance of the factors that are averaged over; the effects of those that are given are part of m.
+
     Raises
     ------
     FamilyError
         If the link has no population mean (inverse, sqrt); gives the reason.
     """
-    m, v = fixed_eta(parameters, setting.rows), group_variance(parameters, setting.rows)
+    averaged = setting.averaged
+    m, v = _given_eta(parameters, setting), group_variance(parameters.choose(averaged), setting.rows.choose(averaged))
     mean = population_predictor(setting.link.name, m, v)
     return Predictors(mean.value, mean.mean_bound)
 
@@ -77,18 +97,22 @@ def population(parameters: Parameters, setting: Setting) -> Predictors:
 def observed_groups(parameters: Parameters, setting: Setting) -> Predictors:
     r"""Averaged over the groups in the data: :math:`g(C^{-1} \sum_c h(m + \sum_t z_t' b_{t, j_t(c)}))`.
 
-    c runs over the C distinct combinations of levels of all factors that occur in the data, each with the same weight. Draws are
-    taken in blocks of at most ``BLOCK_ELEMENTS`` numbers in draws x C.
+    c runs over the C distinct combinations of levels of the averaged factors that occur in the data, each with the same weight; the
+    effects of given factors are part of m. Rows and draws are taken so that draws x rows x C is at most ``BLOCK_ELEMENTS``.
     """
-    rows, value = setting.rows, fixed_eta(parameters, setting.rows)
+    value = _given_eta(parameters, setting)
     if not setting.observed:
         return Predictors(value)
-    for block in draw_blocks(parameters.n_draws, len(setting.observed[0])):
-        part = parameters.take(block)
-        for i in range(rows.n_rows):
-            terms = zip(part.groups, rows.Z, setting.observed, strict=True)
-            eta = sum((term_eta(group, z[i : i + 1], levels) for group, z, levels in terms), start=value[block, i, None])
-            value[block, i] = mean_predictor(setting.link, eta, lambda mu: mu.mean(axis=1))
+    averaged, C = setting.averaged, len(setting.observed[0])
+    groups, effects = parameters.choose(averaged).groups, setting.rows.choose(averaged).Z
+    n_rows = value.shape[1]
+    step = block_length(C)
+    for rows in (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step)):
+        for block in draw_blocks(parameters.n_draws, C * (rows.stop - rows.start)):
+            eta = value[block, rows, None]
+            for group, z, levels in zip(groups, effects, setting.observed, strict=True):
+                eta = eta + combination_eta(group.take(block), z[rows], levels)
+            value[block, rows] = mean_predictor(setting.link, eta, lambda mu: mu.mean(axis=-1))
     return Predictors(value)
 
 
@@ -101,6 +125,9 @@ TARGETS: Final[Mapping[Target, Callable[[Parameters, Setting], Predictors]]] = M
     {"average_subject": average_subject, "population": population, "observed_groups": observed_groups, "group": named_group}
 )
 """The function of each target."""
+
+AVERAGES: Final[frozenset[Target]] = frozenset({"population", "observed_groups"})
+"""Targets that average over grouping factors."""
 
 NEEDS_EFFECTS: Final[frozenset[Target]] = frozenset({"observed_groups", "group"})
 """Targets that read the draws of the random effects."""
@@ -136,9 +163,60 @@ def check_monotone(link: Link) -> None:
         raise FamilyError(f"random effects cannot be put on the response scale under the {link.name} link", where=link.refusal)
 
 
-def observed_combinations(fit: Fit) -> tuple[IntArray, ...]:
-    """For each group term the levels (C,) of the distinct combinations of levels of all factors in the data, in sorted order."""
-    if not fit.design.groups:
-        return ()
-    index = np.stack([g.index for g in fit.design.groups], axis=1)
-    return tuple(np.unique(index, axis=0).T)
+def observed_combinations(fit: Fit, *, given: Sequence[int] = ()) -> tuple[IntArray, ...]:
+    """For each group term that is not given the levels (C,) of their distinct combinations in the data, in sorted order."""
+    averaged = [g.index for i, g in enumerate(fit.design.groups) if i not in given]
+    return tuple(np.unique(np.stack(averaged, axis=1), axis=0).T) if averaged else ()
+
+
+def averaging(fit: Fit, over: str | Sequence[str] | None, target: Target) -> Averaging:
+    """Split the grouping factors into those that are averaged over and those that are given.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    over
+        Names of grouping factors; None for all.
+    target
+        The target, which must be an average over groups when ``over`` is not None.
+
+    Raises
+    ------
+    ArgumentError
+        If nothing is averaged for the target, or a name is no grouping factor; lists all and the nearest.
+    """
+    factors = tuple(dict.fromkeys(g.name for g in fit.design.groups))
+    if over is None:
+        return Averaging(factors)
+    if target not in AVERAGES:
+        why = "its random effects are zero" if target == "average_subject" else "every factor is at a named level"
+        fix = "leave over out, or use target='population' or 'observed_groups'"
+        raise ArgumentError(f"target={target!r} averages over no grouping factor: {why}", where=f"over={over!r}", fix=fix)
+    names = [over] if isinstance(over, str) or not isinstance(over, Collection) else list(over)
+    if not names:
+        raise ArgumentError(
+            "over names no grouping factor", where="over=[]", fix="leave it out to average over all; target='group' for none"
+        )
+    for name in names:
+        _check_factor(name, factors)
+    return Averaging(tuple(f for f in factors if f in names), tuple(f for f in factors if f not in names))
+
+
+def _check_factor(name: object, factors: Sequence[str]) -> None:
+    """Refuse a name that is no grouping factor of the model."""
+    if name in factors:
+        return
+    near = get_close_matches(str(name), factors, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    listed = f"The grouping factors are: {', '.join(factors)}" if factors else "The model has none"
+    raise ArgumentError(f"over names {name!r}, which is no grouping factor of the model", fix=f"{hint}{listed}")
+
+
+def _given_eta(parameters: Parameters, setting: Setting) -> FloatArray:
+    """Predictor without the effects that are averaged over, (S, n): the fixed part, and the effects of the levels that rows name."""
+    eta = fixed_eta(parameters, setting.rows)
+    if setting.given:
+        rows = setting.rows.choose(setting.given)
+        eta += group_eta(parameters.choose(setting.given), rows, rows.index)
+    return eta

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayesglmm.design.columns import TermColumns, build_columns, replay_columns
-from bayesglmm.errors import ArgumentError, BayesglmmError, ColumnError, DesignError, FormulaError, LevelError, MissingValueError
+from bayesglmm.errors import (
+    ArgumentError,
+    BayesglmmError,
+    ColumnError,
+    DesignError,
+    DesignWarning,
+    FormulaError,
+    LevelError,
+    MissingValueError,
+)
 from bayesglmm.spec.terms import Part, Term
 from tests.design.makers import columns_of, small_table, table_of
 from tests.tolerances import ALGEBRAIC
@@ -167,8 +176,6 @@ def test_a_new_table_may_spell_a_level_in_another_type():
 
 NEW_ROWS = [
     ("drug", {"drug": ["ddC", "new"]}, LevelError, r"column 'drug': 'new'; rows 1 \(1 in all.*known levels are: 'ddC', 'ddI'"),
-    ("ns(x, 3)", {"x": [0.0, 99.0]}, LevelError, r"ns\(x, 3\), rows 1"),
-    ("bs(x, df=4)", {"x": [-99.0, 0.0]}, LevelError, r"bs\(x, df=4\), rows 0"),
     ("log(t)", {"t": [1.0, 0.0]}, MissingValueError, r"log\(t\) is not a finite number. Where: rows 1"),
     ("x", {"x": ["a", "b"]}, ColumnError, "text where numbers are needed"),
     ("x", {"z": [1.0]}, ColumnError, "no column 'x'"),
@@ -180,6 +187,16 @@ def test_new_rows_that_cannot_be_coded_are_our_own_errors(terms, data, kind, mes
     _, encoding = columns_of(terms, DATA)
     with pytest.raises(kind, match=message):
         replay_columns(encoding, table_of(data))
+
+
+@pytest.mark.parametrize(
+    ("terms", "values", "message"),
+    [("ns(x, 3)", [0.0, 99.0], r"ns\(x, 3\), rows 1"), ("bs(x, df=4)", [-99.0, 0.0], r"bs\(x, df=4\), rows 0")],
+)
+def test_an_extrapolated_spline_is_warned_of_by_row(terms, values, message):
+    _, encoding = columns_of(terms, DATA)
+    with pytest.warns(DesignWarning, match=f"extrapolated beyond .*Where: {message}"):
+        assert np.isfinite(replay_columns(encoding, table_of({"x": values})).matrix).all()
 
 
 REFUSED = [

@@ -70,7 +70,6 @@ def test_only_needed_columns_are_read():
     ("columns", "options", "kind", "message"),
     [
         ({"dose": "never"}, {}, LevelError, "column 'dose': 'never'"),
-        ({"x": 50.0}, {}, LevelError, r"ns\(x, 3\)"),
         ({"x": np.nan}, {}, MissingValueError, "fill in or leave out these rows"),
         ({"drug": "new"}, {}, LevelError, "column 'drug': 'new'"),
         ({}, {"unseen": "ignore"}, ArgumentError, "unseen='ignore'"),

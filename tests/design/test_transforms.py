@@ -62,6 +62,16 @@ def test_bounds_widen_the_domain():
     assert learn_bs(X, df=4, upper_bound=6.0).domain == (1.0, 6.0)
 
 
+@pytest.mark.parametrize("learned", [learn_poly(X, 2), learn_poly(X, 2, raw=True), learn_ns(X, df=3), learn_bs(X, df=4)])
+def test_curves_go_on_smoothly_beyond_the_training_rows(learned):
+    """The same polynomial piece goes on: values just outside are the tangent's, to second order in the step."""
+    lower, upper = learned.domain
+    assert (lower, upper) == (X.min(), X.max())
+    for end in (lower, upper):
+        inner, at, outer = learned.apply(end + np.sign(end - X.mean()) * np.array([-1e-4, 0.0, 1e-4]))
+        np.testing.assert_allclose(outer - at, at - inner, atol=REFERENCE)
+
+
 @pytest.mark.parametrize("name", LEARNERS)
 def test_what_was_learned_does_not_depend_on_the_new_rows(name):
     """A single row, coded alone, is coded as it was among all: equal up to the rounding of a matrix product of another shape."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayesglmm.errors import DesignError, LevelError
+from bayesglmm.errors import DesignError
 from bayesglmm.numerics.splines import natural_spline_basis, natural_spline_knots
 from tests.tolerances import ALGEBRAIC, REFERENCE
 
@@ -58,10 +58,19 @@ def test_second_derivatives_vanish_at_the_boundary():
     assert (curvature[[0, -1]] < 0.01 * curvature.max(axis=0)).all()
 
 
-@pytest.mark.parametrize("outside", [-0.1, 1.1, np.nan])
-def test_values_outside_the_boundary_are_refused_by_row(outside):
-    with pytest.raises(LevelError, match="rows 1"):
-        natural_spline_basis(np.array([0.5, outside]), np.array([0.5]), np.array([0.0, 1.0]))
+def test_the_basis_goes_on_in_straight_lines_beyond_its_boundary():
+    knots, boundary = np.array([0.3, 0.6]), np.array([0.0, 1.0])
+    for end, step in ((0.0, -0.1), (1.0, 0.1)):
+        near, far, farther = natural_spline_basis(end + step * np.array([0.0, 1.0, 2.0]), knots, boundary)
+        np.testing.assert_allclose(farther - far, far - near, atol=ALGEBRAIC)
+        inside = natural_spline_basis(np.array([end - 1e-6 * step]), knots, boundary)[0]
+        np.testing.assert_allclose((near - inside) / 1e-6, far - near, rtol=1e-4, atol=REFERENCE)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_values_that_are_not_finite_are_refused_by_row(bad):
+    with pytest.raises(DesignError, match="rows 1"):
+        natural_spline_basis(np.array([0.5, bad]), np.array([0.5]), np.array([0.0, 1.0]))
 
 
 @pytest.mark.parametrize("df", [0, -1, 2.5])

@@ -6,7 +6,7 @@ import pytest
 from scipy import special
 
 import bayesglmm as bg
-from bayesglmm.errors import ArgumentError, ColumnError, NotBuiltError
+from bayesglmm.errors import ArgumentError, ColumnError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.links import get_link
 from bayesglmm.post import linear_predictor
@@ -175,8 +175,6 @@ def test_options_are_checked():
         bg.means(fit, target="populaton")
     with pytest.raises(ArgumentError, match="scale"):
         bg.means(fit, target="population", scale="odds")
-    with pytest.raises(NotBuiltError, match="over"):
-        bg.means(fit, target="population", over=["g"])
     with pytest.raises(ArgumentError, match="weights are given"):
         bg.means(fit, {"x": [0, 1]}, target="population", weights=[1, 1])
     with pytest.raises(ArgumentError, match="finite and not negative"):

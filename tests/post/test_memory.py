@@ -31,7 +31,7 @@ def peak_of(call) -> int:
 def test_an_average_over_rows_needs_less_than_one_array_of_draws_by_rows(large_fit):
     """S x n is 32 MB here, S x n x nodes more than 700 MB: with all rows distinct, the peak stays below a single S x n array.
 
-    Blocks hold 2^18 numbers (2 MB) in each of about ten arrays.
+    Blocks hold 2^16 numbers (half a MB) in each of about ten arrays, and at most four blocks are in work at one time.
     """
     draws_by_rows = CHAINS * DRAWS * ROWS * 8
     assert peak_of(lambda: bg.means(large_fit, target="population")) < draws_by_rows
@@ -45,3 +45,11 @@ def test_a_grid_needs_a_few_arrays_of_its_own_size(large_fit):
     """400 rows: the result is S x 400 (6.4 MB); it and its summary need a few such arrays, not one per quadrature node (about 30)."""
     at = {"x": np.linspace(-2, 2, 400)}
     assert peak_of(lambda: bg.means(large_fit, at, target="population")) < 8 * CHAINS * DRAWS * 400 * 8
+
+
+def test_observed_groups_never_make_draws_by_rows_by_groups():
+    """200 draws x 2,000 rows x 40 groups are 128 MB; the peak stays below a quarter of that."""
+    rng = np.random.default_rng(2)
+    data = pd.DataFrame({"y": rng.integers(0, 2, ROWS), "x": rng.normal(size=ROWS), "g": np.repeat(np.arange(40), ROWS // 40)})
+    fit = make_fit("y ~ x + (x | g)", data, family="bernoulli", beta=[0.3, 1.0], n_chains=2, n_draws=100)
+    assert peak_of(lambda: bg.means(fit, target="observed_groups")) < 2 * 100 * ROWS * 40 * 8 / 4

@@ -1,0 +1,1 @@
+"""One file per plot: takes a result record, computes nothing, returns a figure."""

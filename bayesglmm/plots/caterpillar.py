@@ -1,0 +1,70 @@
+"""Random effects of every level with their intervals, in order of size."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+
+from bayesglmm.errors import ArgumentError
+from bayesglmm.plots.style import COLOURS, INK, effect_name, new_panels, nothing_to_draw, plain
+from bayesglmm.post.result import Result
+
+PANEL_WIDTH = 4.0
+ROW_HEIGHT = 0.2
+NAMED = 60
+"""With more levels than this their names would overlap, and are left out."""
+SCALES = ("rank", "normal")
+
+
+def plot_caterpillar(effects: Result, *, scale: str = "rank", title: str | None = None) -> Any:
+    """Draw the levels of one grouping factor, a panel per effect, ordered by the first effect.
+
+    Parameters
+    ----------
+    effects
+        What :func:`bayesglmm.post.random_effects.random_effects` returned for one factor.
+    scale
+        ``rank`` for levels one below the other; ``normal`` for heights at normal quantiles, on which normal effects lie along a line.
+    title
+        Instead of the result's own.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ArgumentError
+        If the result is no result of ``random_effects``, speaks of several factors, or the scale is unknown.
+    """
+    table = effects.table
+    if not {"factor", "level", "effect", "rank"} <= set(map(str, table.columns)):
+        raise nothing_to_draw("random_effects", effects)
+    factors = list(dict.fromkeys(table["factor"]))
+    if len(factors) != 1:
+        raise ArgumentError(f"a caterpillar shows one factor, not {', '.join(factors)}", fix="random_effects(fit, factor=...)")
+    if scale not in SCALES:
+        raise ArgumentError(f"scale={scale!r} is not known", fix=f"one of {', '.join(SCALES)}")
+    names = list(dict.fromkeys(table["effect"]))
+    panels_of = {name: table[table["effect"] == name].set_index("level") for name in names}
+    order = panels_of[names[0]].sort_values("mean", kind="stable").index
+    height = max(3.0, 1.2 + ROW_HEIGHT * min(len(order), NAMED))
+    figure, panels = new_panels(1, len(names), width=max(5.0, PANEL_WIDTH * len(names)), height=height)
+    for panel, name in zip(panels, names, strict=True):
+        _draw(panel, panels_of[name].loc[order] if scale == "rank" else panels_of[name].sort_values("mean"), scale)
+        panel.set_xlabel(f"{effect_name(name)} of {plain(factors[0])}")
+    panels[0].set_ylabel("normal quantile" if scale == "normal" else plain(factors[0]))
+    figure.suptitle(plain(title or effects.title))
+    return figure
+
+
+def _draw(panel: Any, levels: pd.DataFrame, scale: str) -> None:
+    """Fill one panel from the lowest level to the highest."""
+    n = len(levels)
+    heights = ndtri((np.arange(n) + 0.5) / n) if scale == "normal" else np.arange(n)
+    panel.axvline(0.0, color=INK, linewidth=0.8)
+    panel.hlines(heights, levels["ci_lower"], levels["ci_upper"], color=COLOURS[0], linewidth=1.2)
+    panel.plot(levels["mean"], heights, "o", color=COLOURS[1], markersize=3.5)
+    if scale == "rank":
+        panel.set_yticks(heights if n <= NAMED else [], [plain(level) for level in levels.index] if n <= NAMED else [])

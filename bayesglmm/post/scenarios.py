@@ -1,0 +1,278 @@
+r"""Rows of which one column is set to one value after another, and averages over them for a target.
+
+Averaging over the rows of the data with the column set to the same value in each of them is standardization, also called
+g-computation: the rows keep all their other columns, so that the averages differ in this column only.
+
+References
+----------
+Robins, J. (1986). A new approach to causal inference in mortality studies with a sustained exposure period. *Mathematical Modelling* 7,
+1393-1512. Standardized averages are causal effects under the conditions given there; the arithmetic does not check them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesglmm.design.expressions import unknown_column
+from bayesglmm.design.table import read_table, row_count, to_frame
+from bayesglmm.errors import ArgumentError
+from bayesglmm.fit.fit import Fit
+from bayesglmm.post.cells import make_cells, row_weights
+from bayesglmm.post.means import cell_means
+from bayesglmm.post.result import target_sentence
+from bayesglmm.post.rows import Rows, build_rows, distinct_rows, predictor_columns
+from bayesglmm.post.targets import averaging
+from bayesglmm.types import FloatArray, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Rows without the column that is set, and how they are averaged.
+
+    Attributes
+    ----------
+    variable
+        The column that is set.
+    at
+        None for the rows of the data, a mapping for a grid of the other columns, any table for new rows.
+    by
+        Columns to average within; none for one average of all rows; None for a line per row.
+    over
+        Names of the grouping factors averaged over; None for all. Each row names a level of the others.
+    weights
+        Name of a column, or one number per row; None for equal weights.
+    """
+
+    variable: str
+    at: Any
+    by: tuple[str, ...] | None
+    over: Any
+    weights: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Averages:
+    """k averages at each of K versions of the same rows.
+
+    Attributes
+    ----------
+    frame
+        k rows: what tells the averages apart.
+    eta
+        Shape (S, k, K): the link of each average.
+    n_rows
+        Rows that were averaged.
+    single
+        Whether every average is one row.
+    notes
+        What was averaged, and how well.
+    bound
+        Bound on the integration error of the means.
+    """
+
+    frame: pd.DataFrame
+    eta: FloatArray
+    n_rows: int
+    single: bool
+    notes: tuple[str, ...]
+    bound: float
+
+
+def make_scene(variable: str, at: Any, *, by: str | Sequence[str] | None, over: Any = None, weights: Any = None) -> Scene:
+    """Check what rows are asked for.
+
+    Parameters
+    ----------
+    variable
+        The column that is set; not among those of ``by``.
+    at, by, over, weights
+        As for :func:`bayesglmm.post.means.means`.
+
+    Raises
+    ------
+    ArgumentError
+        If ``by`` names no columns or the variable, or weights are given where nothing is averaged.
+    """
+    if not isinstance(variable, str):
+        raise ArgumentError(f"variable={variable!r} names no column", fix="give the name of one column of the formula")
+    columns = _columns(by, at)
+    if columns is not None and variable in columns:
+        raise ArgumentError("rows cannot be averaged within a column that is set", where=f"by: {variable!r}", fix="take it out of by")
+    if columns is None and weights is not None:
+        fix = "name the columns to average within, by=..."
+        raise ArgumentError("weights are given, but no rows are averaged", where="weights", fix=fix)
+    return Scene(variable, at, columns, over, weights)
+
+
+def check_variable(fit: Fit, scene: Scene, target: Target) -> None:
+    """Refuse a column that the target's mean does not depend on.
+
+    Raises
+    ------
+    ArgumentError
+        If it is a grouping factor whose levels the target does not read, or ``over`` is not what it must be.
+    ColumnError
+        If the formula does not read it; names the nearest.
+    """
+    read, variable = _read_columns(fit, scene, target), scene.variable
+    if variable in read:
+        return
+    if variable in grouping_columns(fit):
+        fix = "use target='group' to compare named groups, or average over the other factors only, over=[...]"
+        raise ArgumentError(
+            f"a grouping factor that is averaged over has no levels for target={target!r}", where=f"column {variable!r}", fix=fix
+        )
+    raise unknown_column(variable, list(read))
+
+
+def given_factors(fit: Fit, scene: Scene, target: Target) -> tuple[str, ...]:
+    """Names of the grouping factors that are conditioned on, though others are averaged over.
+
+    Raises
+    ------
+    ArgumentError
+        If ``over`` is not what it must be.
+    """
+    return averaging(fit, scene.over, target).given
+
+
+def scene_sentence(fit: Fit, scene: Scene, target: Target) -> str:
+    """Write the target in words, and which factors are given."""
+    factors = averaging(fit, scene.over, target)
+    sentence = target_sentence(target, factors.over)
+    if not factors.given:
+        return sentence
+    return f"{sentence}; given the named levels of {' and '.join(factors.given)}, whose effects are part of x'beta"
+
+
+def grouping_columns(fit: Fit) -> tuple[str, ...]:
+    """Columns of the grouping factors, each once."""
+    return tuple(dict.fromkeys(c for g in fit.design.encoding.groups for c in g.columns))
+
+
+def base_rows(fit: Fit, scene: Scene, target: Target) -> pd.DataFrame:
+    """Rows of the data or of a table, with all that is needed but perhaps the column that is set; not for a grid.
+
+    Raises
+    ------
+    ColumnError, MissingValueError
+        If a table lacks a column or a value.
+    """
+    if scene.at is None:
+        return fit.frame
+    extra = [*(scene.by or ()), *([scene.weights] if isinstance(scene.weights, str) else ())]
+    names = [n for n in (*_read_columns(fit, scene, target), *extra) if n != scene.variable]
+    return to_frame(read_table(scene.at, names)[0]) if names else pd.DataFrame(index=range(row_count(scene.at)))
+
+
+def rows_at(fit: Fit, scene: Scene, base: pd.DataFrame | None, value: Any, target: Target) -> Rows:
+    """Rows with the column set; their frame is without it.
+
+    Parameters
+    ----------
+    fit
+        Its encoding treats the rows as the training rows were treated, so that interactions and transforms follow the column.
+    scene
+        The rows.
+    base
+        From :func:`base_rows`; None for a grid.
+    value
+        One value for all rows; for a table also one per row. For a grid also a list of values, each combined with each row of the grid.
+    target
+        Levels of grouping factors are read for ``group``, and of those that are given.
+    """
+    given = given_factors(fit, scene, target)
+    if base is None:
+        values = value if isinstance(value, list) else [value]
+        rows = build_rows(fit, {**scene.at, scene.variable: values}, target=target, given=given)
+        return replace(rows, frame=rows.frame.drop(columns=scene.variable))
+    table = base.drop(columns=scene.variable, errors="ignore")
+    rows = build_rows(fit, table.assign(**{scene.variable: value}), target=target, given=given)
+    return replace(rows, frame=table)
+
+
+def average_versions(fit: Fit, scene: Scene, versions: Sequence[Rows], target: Target) -> Averages:
+    """Averages within cells, for every version of the rows, per draw; streamed over draws.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    scene
+        How the rows are averaged.
+    versions
+        K times the same n rows; the frame of the first names them.
+    target
+        Which mean.
+
+    Raises
+    ------
+    ColumnError, ArgumentError
+        If a column of ``by`` or the weights are not what they must be.
+    FamilyError
+        If the link has no population mean.
+    """
+    base, n_versions = versions[0], len(versions)
+    weights = row_weights(base, scene.weights)
+    code = _free_name(base.frame)
+    frame = pd.concat([base.frame.assign(**{code: k}) for k in range(n_versions)], ignore_index=True)
+    rows = _stacked(versions, frame)
+    given = given_factors(fit, scene, target)
+    unique, which = distinct_rows(rows, levels=target == "group" or bool(given))
+    by = None if scene.by is None else (code, *scene.by)
+    cells = make_cells(rows, which, by=by, weights=None if weights is None else np.tile(weights, n_versions))
+    draws, bound = cell_means(fit, unique, cells, target=target, scale="link", given=given)
+    size = draws.shape[1] // n_versions
+    labels = cells.frame.iloc[:size].drop(columns=code)
+    eta = np.moveaxis(draws.reshape(len(draws), n_versions, size), 1, 2)
+    return Averages(labels, eta, base.n_rows, cells.single, _notes(scene, base, target, bound), bound)
+
+
+def _read_columns(fit: Fit, scene: Scene, target: Target) -> tuple[str, ...]:
+    """Columns that the target's mean depends on."""
+    return predictor_columns(fit, levels=True if target == "group" else given_factors(fit, scene, target))
+
+
+def _columns(by: str | Sequence[str] | None, at: Any) -> tuple[str, ...] | None:
+    """Columns to average within, each once; none for one average of all rows of the data; None for a line per row."""
+    if by is None:
+        return () if at is None else None
+    names = [by] if isinstance(by, str) else list(by) if isinstance(by, Sequence) else [by]
+    if not all(isinstance(name, str) for name in names):
+        raise ArgumentError(f"by={by!r} names no columns", fix="give the name of a column, or a list of names")
+    return tuple(dict.fromkeys(names))
+
+
+def _stacked(versions: Sequence[Rows], frame: pd.DataFrame) -> Rows:
+    """All versions under each other."""
+    groups = range(len(versions[0].Z))
+    levels = range(len(versions[0].index))
+    return Rows(
+        frame,
+        np.concatenate([v.X for v in versions]),
+        np.concatenate([v.offset for v in versions]),
+        tuple(np.concatenate([v.Z[t] for v in versions]) for t in groups),
+        tuple(np.concatenate([v.index[t] for v in versions]) for t in levels),
+    )
+
+
+def _free_name(frame: pd.DataFrame) -> str:
+    """Find a name that no column has."""
+    name = "version"
+    while name in frame.columns:
+        name += "_"
+    return name
+
+
+def _notes(scene: Scene, base: Rows, target: Target, bound: float) -> tuple[str, ...]:
+    notes = list(base.notes)
+    if scene.by is not None:
+        within = f"within {', '.join(scene.by)}" if scene.by else "into one number"
+        notes.append(f"{base.n_rows} rows, which keep their other columns, averaged {within}, per draw.")
+    if target == "population" and base.Z:
+        how = f"integration error <= {bound:.0e}" if bound > 0.0 else "closed form"
+        notes.append(f"Population means: {how}; random effects are assumed normal.")
+    return tuple(notes)

@@ -1,0 +1,1 @@
+"""Whatever calls the api again: many fits, fits side by side, simulations."""

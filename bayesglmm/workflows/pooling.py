@@ -1,0 +1,354 @@
+r"""No pooling, complete pooling and partial pooling of groups, side by side.
+
+Every group by itself is noisy, all groups as one are biased for each; the mixed model lies between, nearer to the middle the less a group
+tells. All three are estimates of the same coefficients :math:`\beta + b_j`: what else is in the predictor is held for the separate fits.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesglmm.api import glmm
+from bayesglmm.approx.pirls import Response
+from bayesglmm.design.groups import GroupDesign
+from bayesglmm.errors import ArgumentError, ResponseError
+from bayesglmm.fit.fit import Fit
+from bayesglmm.post.intervals import make_interval, summarise
+from bayesglmm.post.linear_predictor import Parameters, fit_parameters
+from bayesglmm.post.result import Result, draws_dataset, run_notes
+from bayesglmm.types import FloatArray, IntArray
+
+COEFFICIENT = "coefficient"
+STEPS = 25
+HALVINGS = 12
+CLOSE = 1e-16
+"""The search ends when the step, in standard errors and squared, is this small."""
+STILL = 1e-3
+"""Largest change of the linear predictor in a last step; beyond it the estimate is on its way to infinity."""
+SHOWN = 5
+
+
+def pooling(  # noqa: PLR0913 (one public call; all but two are keywords)
+    model: Fit | str,
+    data: Any = None,
+    *,
+    family: str = "gaussian",
+    link: str | None = None,
+    factor: str | None = None,
+    ci_prob: float = 0.95,
+    ci_kind: str = "eti",
+    **options: Any,
+) -> Result:
+    r"""Coefficients of every group by itself, of all groups as one, and partially pooled by the mixed model.
+
+    .. math:: \hat\beta_j = \arg\max_b \sum_{i \in j} \log p(y_i \mid r_i + z_i'b), \qquad \hat\beta, \qquad \beta + b_j \mid y, \qquad
+              \text{shrinkage}_j = 1 - \frac{E(\beta + b_j \mid y) - E(\beta \mid y)}{\hat\beta_j - E(\beta \mid y)}
+
+    with z the effect columns of the factor and r the rest of the predictor (offset, other fixed effects, effects of other factors) at its
+    posterior mean.
+
+    Parameters
+    ----------
+    model
+        A fit, or a formula, which is then fitted.
+    data, family, link, **options
+        For a formula: as for :func:`glmm`.
+    factor
+        Name of one grouping factor; the first when None.
+    ci_prob, ci_kind
+        Level and kind (``eti``, ``hdi``) of the intervals of the partially pooled coefficients.
+
+    Returns
+    -------
+    Result
+        ``table``, one row per level and effect: ``factor``, ``level``, ``effect``, ``rows``; ``separate`` and ``separate_se`` (maximum
+        likelihood on the group's rows, missing where it does not exist); ``pooled`` and ``pooled_se`` (the model without random effects,
+        the same for all levels); ``mean``, ``sd``, ``median``, ``ci_lower``, ``ci_upper`` of :math:`\beta + b_j`; ``shrinkage``, 0 where
+        partial pooling equals no pooling, 1 where it equals the fixed effect. ``draws``: variable ``coefficient`` with dims (chain, draw,
+        row).
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such grouping factor, or a table or options are given with a fit.
+    BayesglmmError
+        As :func:`glmm`.
+
+    Notes
+    -----
+    With an estimated residual SD, standard errors of the separate fits use one residual SD of all of them. Shrinkage can leave [0, 1] where
+    effects are correlated, and means little where a group's own estimate is close to the fixed effect. Under a link other than the
+    identity, pooled coefficients are those of a population mean, nearer to zero than the fixed effects that groups are shrunk to.
+
+    References
+    ----------
+    Gelman, A. and Hill, J. (2007). *Data Analysis Using Regression and Multilevel/Hierarchical Models*, section 12.2.
+    """
+    choice = make_interval(ci_prob, ci_kind)
+    fit = _fitted(model, data, {"family": family, "link": link, **options})
+    part = _factor(fit, factor)
+    draws = _coefficients(part)
+    separate, separate_se, reasons = _separate(fit, part)
+    pooled, pooled_se = _complete(fit, part)
+    summary = {name: v.reshape(part.n_levels, -1) for name, v in summarise(draws.reshape(len(draws), -1), choice).items()}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shrinkage = 1.0 - (summary["mean"] - part.center) / (separate - part.center)
+    estimates = {"separate": separate, "separate_se": separate_se, "pooled": pooled, "pooled_se": pooled_se}
+    table = _table(part, {**estimates, **summary, "shrinkage": np.where(np.isfinite(shrinkage), shrinkage, np.nan)})
+    sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
+    coords = {c: table[c].to_numpy(dtype=object) for c in ("factor", "level", "effect")}
+    dataset = draws_dataset({COEFFICIENT: draws.reshape(len(draws), -1)}, sizes, "row", coords)
+    target = f"group: beta + b_j of each observed level of {part.name}, on the scale of the linear predictor"
+    notes = (*_notes(part, reasons, table), *run_notes(fit))
+    return Result(f"No, complete and partial pooling of {part.name}", target, table, dataset, notes, choice)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Factor:
+    """One grouping factor: all its terms together.
+
+    Attributes
+    ----------
+    name, levels, labels
+        Of the factor, its L levels and its q effects.
+    Z, index
+        Shapes (n, q) and (n,).
+    twin
+        For each effect the fixed column that is the same, or None.
+    beta, b
+        Shapes (S, p) and (S, L, q): draws of the fixed effects and the random effects.
+    rest
+        Shape (n,): posterior mean of what the predictor has besides.
+    """
+
+    name: str
+    levels: tuple[str, ...]
+    labels: tuple[str, ...]
+    Z: FloatArray
+    index: IntArray
+    twin: tuple[int | None, ...]
+    beta: FloatArray
+    b: FloatArray
+    rest: FloatArray
+
+    @property
+    def n_levels(self) -> int:
+        """L."""
+        return len(self.levels)
+
+    @property
+    def center(self) -> FloatArray:
+        """Posterior mean of the fixed effect of each effect, (q,); 0 where there is none."""
+        return np.array([0.0 if t is None else float(self.beta[:, t].mean()) for t in self.twin])
+
+
+def _fitted(model: Fit | str, data: Any, options: dict[str, Any]) -> Fit:
+    if isinstance(model, str):
+        return glmm(model, data, **options)
+    if not isinstance(model, Fit):
+        raise ArgumentError(f"a fit or a formula is needed, not {type(model).__name__}", fix="pass a fit, or a formula and a table")
+    given = [k for k, v in options.items() if v not in (None, "gaussian")]
+    if data is not None or given:
+        what = ", ".join((["data"] if data is not None else []) + given)
+        raise ArgumentError("a fit needs neither a table nor options of a fit", where=what, fix="leave them out, or pass the formula")
+    return model
+
+
+def _factor(fit: Fit, name: str | None) -> _Factor:
+    """Collect the terms of one factor, and what the predictor has besides."""
+    design, known = fit.design, list(dict.fromkeys(g.name for g in fit.design.groups))
+    if not known:
+        raise ArgumentError("the model has no grouping factor", where=fit.spec.formula, fix="add one, such as (1 | subject)")
+    if name is not None and name not in known:
+        raise ArgumentError(f"factor={name!r} is no grouping factor of the model", fix=f"the factors are: {', '.join(known)}")
+    chosen = known[0] if name is None else name
+    parameters = fit_parameters(fit, effects=True)
+    own = [t for t, g in enumerate(design.groups) if g.name == chosen]
+    first = design.groups[own[0]]
+    Z = np.concatenate([design.groups[t].Z for t in own], axis=1)
+    twin = tuple(_twin(column, design.X) for column in Z.T)
+    return _Factor(
+        chosen,
+        first.levels,
+        tuple(label for t in own for label in design.groups[t].labels),
+        Z,
+        first.index,
+        twin,
+        parameters.beta,
+        np.concatenate([_effects(parameters, t) for t in own], axis=2),
+        design.offset + _besides(design.X, parameters, twin) + _others(design.groups, parameters, own),
+    )
+
+
+def _twin(column: FloatArray, X: FloatArray) -> int | None:
+    """Find the fixed column that an effect's column is."""
+    same = np.flatnonzero(np.all(column[:, None] == X, axis=0))
+    return int(same[0]) if same.size else None
+
+
+def _effects(parameters: Parameters, term: int) -> FloatArray:
+    b = parameters.groups[term].b
+    if b is None:
+        raise ArgumentError("these parameters were taken without random effects", fix="take them with effects=True")
+    return b
+
+
+def _besides(X: FloatArray, parameters: Parameters, twin: Sequence[int | None]) -> FloatArray:
+    """Posterior mean of the fixed part without the columns that vary between groups, (n,)."""
+    mean = parameters.beta.mean(axis=0)
+    mean[[t for t in twin if t is not None]] = 0.0
+    return X @ mean
+
+
+def _others(groups: Sequence[GroupDesign], parameters: Parameters, own: Sequence[int]) -> FloatArray:
+    """Posterior mean of the effects of the other factors, (n,)."""
+    total = np.zeros(len(groups[0].index))
+    for t, group in enumerate(groups):
+        if t not in own:
+            total += np.sum(group.Z * _effects(parameters, t).mean(axis=0)[group.index], axis=1)
+    return total
+
+
+def _coefficients(part: _Factor) -> FloatArray:
+    """Draws of beta + b_j, (S, L, q)."""
+    draws = part.b.copy()
+    for k, t in enumerate(part.twin):
+        if t is not None:
+            draws[:, :, k] += part.beta[:, t, None]
+    return draws
+
+
+def _separate(fit: Fit, part: _Factor) -> tuple[FloatArray, FloatArray, dict[str, list[str]]]:
+    """Estimates and standard errors (L, q) of each group by itself, and the levels without, by reason."""
+    whole = _response(fit, part.rest)
+    order = np.argsort(part.index, kind="stable")
+    ends = np.cumsum(np.bincount(part.index, minlength=part.n_levels))
+    q, squares, freedom = len(part.labels), 0.0, 0
+    values, se = np.full((part.n_levels, q), np.nan), np.full((part.n_levels, q), np.nan)
+    reasons: dict[str, list[str]] = {}
+    for j, rows in enumerate(np.split(order, ends[:-1])):
+        response = _rows_of(whole, rows)
+        found = estimate(part.Z[rows], response)
+        if isinstance(found, str):
+            reasons.setdefault(found, []).append(part.levels[j])
+            continue
+        values[j], se[j] = found.beta, np.sqrt(np.diag(found.covariance))
+        squares += response.squares(response.offset + part.Z[rows] @ found.beta)
+        freedom += len(rows) - q
+    return values, se * _residual_sd(whole, squares, freedom), reasons
+
+
+def _complete(fit: Fit, part: _Factor) -> tuple[FloatArray, FloatArray]:
+    """Estimates and standard errors (q,) of the model without random effects; missing for an effect that is not in it."""
+    response, X = _response(fit, fit.design.offset), fit.design.X
+    missing = np.full(len(part.labels), np.nan)
+    found = estimate(X, response) if X.shape[1] else "no fixed effect"
+    if isinstance(found, str):
+        return missing, missing
+    sd = _residual_sd(response, response.squares(response.offset + X @ found.beta), len(X) - X.shape[1])
+    se = sd * np.sqrt(np.diag(found.covariance))
+    return tuple(np.array([np.nan if t is None else float(v[t]) for t in part.twin]) for v in (found.beta, se))  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate:
+    """Maximum likelihood: coefficients (p,) and their covariance (p, p) at a residual SD of one."""
+
+    beta: FloatArray
+    covariance: FloatArray
+
+
+def estimate(X: FloatArray, response: Response) -> Estimate | str:
+    """Maximize the likelihood by Fisher scoring with halved steps.
+
+    Parameters
+    ----------
+    X
+        Shape (n, p).
+    response
+        The n rows.
+
+    Returns
+    -------
+    Estimate or str
+        The reason, in words, where there is no finite maximum with a covariance.
+    """
+    scale = np.sqrt(np.mean(X**2, axis=0))
+    if len(X) < X.shape[1] or np.linalg.matrix_rank(X / np.where(scale > 0.0, scale, 1.0)) < X.shape[1]:
+        return "too few different rows"
+    columns = X / scale
+    try:
+        center = response.family.response_center(response.y, response.link, trials=response.trials, weights=response.weights)
+    except ResponseError:
+        return "its mean response is impossible under the link"
+    beta = np.linalg.lstsq(columns, center - response.offset, rcond=None)[0]
+    eta = response.offset + columns @ beta
+    for _ in range(STEPS):
+        score, weights = response.score_and_weights(eta, 1.0)
+        information = (columns.T * weights) @ columns
+        try:
+            step = np.linalg.solve(information, columns.T @ score)
+        except np.linalg.LinAlgError:
+            break
+        share = _share(response, eta, columns @ step)
+        beta, eta = beta + share * step, eta + share * (columns @ step)
+        settled = float(step @ information @ step) <= CLOSE and float(np.abs(columns @ step).max()) <= STILL * max(1.0, float(np.ptp(eta)))
+        if response.additive or settled:
+            return Estimate(beta / scale, np.linalg.inv(information) / np.outer(scale, scale))
+    return "no finite maximum: its responses are all alike or separated"
+
+
+def _share(response: Response, eta: FloatArray, change: FloatArray) -> float:
+    """Halve a step until the likelihood does not fall beyond rounding."""
+    before = response.log_likelihood(eta, 1.0)
+    noise = np.finfo(float).eps * len(eta) * max(1.0, abs(before))
+    for halving in range(HALVINGS):
+        if response.log_likelihood(eta + 0.5**halving * change, 1.0) >= before - noise:
+            return 0.5**halving
+    return 0.0
+
+
+def _response(fit: Fit, offset: FloatArray) -> Response:
+    design = fit.design
+    weights = np.ones(len(design.y)) if design.weights is None else design.weights
+    return Response(design.y, offset, design.trials, weights, design.se, fit.family, fit.link)
+
+
+def _rows_of(whole: Response, rows: IntArray) -> Response:
+    trials, errors = (None if v is None else v[rows] for v in (whole.trials, whole.errors))
+    return Response(whole.y[rows], whole.offset[rows], trials, whole.weights[rows], errors, whole.family, whole.link)
+
+
+def _residual_sd(response: Response, squares: float, freedom: int) -> float:
+    """Residual SD by which standard errors are multiplied: 1 where the family has none or it is known, missing without freedom."""
+    if not response.family.auxiliary or response.errors is not None:
+        return 1.0
+    return float(np.sqrt(squares / freedom)) if freedom > 0 else float("nan")
+
+
+def _table(part: _Factor, columns: dict[str, FloatArray]) -> pd.DataFrame:
+    q = len(part.labels)
+    labels = {
+        "factor": part.name,
+        "level": np.repeat(np.array(part.levels, dtype=object), q),
+        "effect": np.tile(np.array(part.labels, dtype=object), part.n_levels),
+        "rows": np.repeat(np.bincount(part.index, minlength=part.n_levels), q),
+    }
+    return pd.DataFrame({**labels, **{name: np.broadcast_to(v, (part.n_levels, q)).ravel() for name, v in columns.items()}})
+
+
+def _notes(part: _Factor, reasons: dict[str, list[str]], table: pd.DataFrame) -> tuple[str, ...]:
+    notes = [f"mean, sd, median and interval: partially pooled, by the mixed model. rows: those of the level of {part.name}."]
+    for reason, levels in reasons.items():
+        shown = ", ".join(levels[:SHOWN]) + (", ..." if len(levels) > SHOWN else "")
+        notes.append(f"No separate estimate for {len(levels)} of {part.n_levels} levels ({shown}): {reason}.")
+    alone = [label for label, t in zip(part.labels, part.twin, strict=True) if t is None]
+    if alone:
+        notes.append(f"Without a fixed effect of the same column, so shrunk to zero and not pooled: {', '.join(alone)}.")
+    typical = table.groupby("effect", sort=False)["shrinkage"].median().dropna()
+    if len(typical):
+        notes.append(f"Median shrinkage: {', '.join(f'{effect} {value:.2f}' for effect, value in typical.items())}.")
+    return tuple(notes)

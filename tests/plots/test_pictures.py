@@ -1,0 +1,91 @@
+"""What the pictures of curves, random effects and shrinkage hold: the numbers of the records, drawn as they are."""
+
+import numpy as np
+import pytest
+from matplotlib.patches import Ellipse
+
+import bayesglmm as bg
+from bayesglmm.errors import ArgumentError
+from bayesglmm.plots.style import COLOURS, GREY
+from tests.fits import make_fit
+from tests.post.makers import crossed_fit, table
+
+KINDS = {
+    "bernoulli": ("zero_one ~ x + (x | g)", {}),
+    "poisson": ("count ~ x + (x | g)", {}),
+    "gaussian": ("y ~ x + (x | g)", {}),
+}
+
+
+def fit_of(family):
+    formula, options = KINDS[family]
+    return make_fit(formula, table(), family=family, sd=[0.8, 0.4], **options)
+
+
+def lines_of(axes, colour):
+    return [line for line in axes.lines if line.get_color() == colour and len(line.get_xdata())]
+
+
+@pytest.mark.parametrize("family", KINDS)
+def test_spaghetti_draws_every_group_and_both_means(family):
+    curves = bg.curves(fit_of(family), "x", groups=5)
+    axes = bg.plot_spaghetti(curves).axes[0]
+    assert len(lines_of(axes, GREY)) == 5
+    for target, colour in (("average_subject", COLOURS[0]), ("population", COLOURS[1])):
+        (line,) = lines_of(axes, colour)
+        own = curves.table[curves.table["target"] == target]
+        np.testing.assert_array_equal(line.get_xdata(), own["x"])
+        np.testing.assert_array_equal(line.get_ydata(), own["median"])
+
+
+@pytest.mark.parametrize("family", KINDS)
+@pytest.mark.parametrize("scale", ["rank", "normal"])
+def test_a_caterpillar_is_ordered_by_size(family, scale):
+    effects = bg.random_effects(fit_of(family))
+    figure = bg.plot_caterpillar(effects, scale=scale)
+    means = lines_of(figure.axes[0], COLOURS[1])[0].get_xdata()
+    own = effects.table[effects.table["effect"] == "1"]["mean"]
+    np.testing.assert_array_equal(means, np.sort(own))
+    assert [axes.get_xlabel() for axes in figure.axes] == ["intercept of g", "x of g"]
+
+
+def test_names_of_levels_stand_beside_their_intervals():
+    effects = bg.random_effects(fit_of("gaussian"))
+    axes = bg.plot_caterpillar(effects).axes[0]
+    ordered = effects.table[effects.table["effect"] == "1"].sort_values("mean")["level"].tolist()
+    assert [text.get_text() for text in axes.get_yticklabels()] == ordered
+
+
+@pytest.mark.parametrize("family", ["gaussian", "poisson"])
+def test_arrows_go_from_each_group_alone_to_partial_pooling(family):
+    pooled = bg.pooling(fit_of(family))
+    axes = bg.plot_shrinkage(pooled, spread=np.array([[0.64, 0.1], [0.1, 0.16]])).axes[0]
+    wide = pooled.table.pivot(index="level", columns="effect", values=["separate", "mean"])
+    (alone,), (partial,) = lines_of(axes, COLOURS[1]), lines_of(axes, COLOURS[0])
+    np.testing.assert_array_equal(alone.get_xdata(), wide["separate"]["1"])
+    np.testing.assert_array_equal(partial.get_ydata(), wide["mean"]["x"])
+    arrows = [(a.xyann, a.xy) for a in axes.texts]
+    known = wide["separate"].notna().all(axis=1).to_numpy()
+    assert len(arrows) == known.sum()
+    np.testing.assert_allclose([start for start, _ in arrows], wide["separate"].to_numpy()[known])
+    assert sum(isinstance(patch, Ellipse) for patch in axes.patches) == 2
+
+
+def test_each_plot_refuses_what_it_cannot_draw():
+    fit = crossed_fit()
+    summary = bg.summary(fit)
+    for plot in (bg.plot_spaghetti, bg.plot_caterpillar, bg.plot_shrinkage):
+        with pytest.raises(ArgumentError, match="this plot takes what"):
+            plot(summary)
+    with pytest.raises(ArgumentError, match="one factor, not g, h"):
+        bg.plot_caterpillar(bg.random_effects(fit))
+    with pytest.raises(ArgumentError, match="scale"):
+        bg.plot_caterpillar(bg.random_effects(fit, factor="g"), scale="log")
+    with pytest.raises(ArgumentError, match="two effects"):
+        bg.plot_shrinkage(bg.pooling(fit, factor="g"), effects=("1", "age"))
+
+
+def test_a_dollar_sign_in_a_label_is_text():
+    frame = table().rename(columns={"x": "x$_1$"})
+    fit = make_fit("y ~ `x$_1$` + (1 | g)", frame)
+    assert bg.plot_spaghetti(bg.curves(fit, "x$_1$", groups=2)).axes[0].get_xlabel() == r"x\$_1\$"

@@ -1,0 +1,105 @@
+"""Targets side by side: exact ratios, and agreement with the functions that give each number alone."""
+
+import numpy as np
+import pytest
+
+import bayesglmm as bg
+from bayesglmm.errors import ArgumentError
+from bayesglmm.post.attenuation import attenuation, compare_targets
+from bayesglmm.post.contrasts import contrasts
+from tests.fits import make_fit
+from tests.post.makers import AIDS_BETA, aids_fit, aids_visits, crossed_fit, draws_of, parameters, table
+from tests.tolerances import ALGEBRAIC
+
+
+def test_probit_ratio_is_exact_and_has_a_posterior():
+    fit = make_fit("zero_one ~ x + drug + (1 | g)", table(), family="bernoulli", link="probit", beta=[0.5, 1.0, -1.0, 0.3], sd=1.7)
+    result = attenuation(fit)
+    factor = 1 / np.sqrt(1 + parameters(fit).groups[0].sd[:, 0] ** 2)
+    np.testing.assert_allclose(draws_of(result, "ratio"), np.repeat(factor[:, None], 4, axis=1), rtol=1e-8)  # a least-squares solve
+    np.testing.assert_allclose(result.table["median"], np.median(factor), rtol=1e-8)
+    np.testing.assert_allclose(result.table["ci_lower"], np.quantile(factor, 0.025), rtol=1e-8)
+
+
+def test_columns_agree_with_marginal_coefficients():
+    fit = crossed_fit()
+    alone, result = bg.marginal_coefficients(fit, weights=np.resize([1.0, 2.0], 120)), attenuation(fit, weights=np.resize([1.0, 2.0], 120))
+    for name in ("subject_specific", "marginal"):
+        np.testing.assert_array_equal(draws_of(result, name), draws_of(alone, name))
+        np.testing.assert_array_equal(result.table[name], alone.table[name])
+    np.testing.assert_array_equal(draws_of(result, "ratio"), draws_of(alone, "marginal") / draws_of(alone, "subject_specific"))
+    assert not any(n.startswith("ratio is posterior mean") for n in result.notes)
+
+
+def test_published_attenuation_of_the_trial():
+    """Hedeker et al.'s projection: 5.711 becomes 1.588 by simulation with three decimals."""
+    table = attenuation(aids_fit(aids_visits())).table
+    np.testing.assert_allclose(table["mean"].loc["Intercept"], 1.588 / AIDS_BETA["Intercept"], rtol=1e-3)
+
+
+def test_denominators_that_change_sign_or_vanish_are_said():
+    crossing = make_fit("zero_one ~ x + (1 | g)", table(), family="bernoulli", beta=[1.0, 0.0], sd=1.0)
+    assert any("both signs in the draws (x)" in n for n in attenuation(crossing).notes)
+    zero = make_fit("zero_one ~ x + (1 | g)", table(), family="bernoulli", beta=[1.0, 0.0], sd=1.0, spread=0.0)
+    result = attenuation(zero)
+    assert np.isnan(result.table.loc["x", "mean"]) or abs(result.draws["marginal"].to_numpy()[..., 1]).max() > 0.0
+    assert any("missing where its denominator is zero" in n for n in result.notes)
+    assert np.isfinite(result.table.loc["Intercept", "mean"])
+
+
+@pytest.mark.parametrize("compare", ["difference", "odds_ratio"])
+def test_contrasts_of_targets_are_those_of_each_target(compare):
+    fit = crossed_fit()
+    result = compare_targets(fit, "drug", targets=("average_subject", "population", "observed_groups"), compare=compare, by="h")
+    parts = {
+        t: draws_of(contrasts(fit, "drug", target=t, compare=compare, by="h"), "contrast")
+        for t in ("average_subject", "population", "observed_groups")
+    }
+    quantity, draws = result.table["quantity"].to_numpy(), draws_of(result, "value")
+    for target, values in parts.items():
+        np.testing.assert_array_equal(draws[:, quantity == target], values)
+        if target != "average_subject":
+            np.testing.assert_array_equal(draws[:, quantity == f"{target} minus average_subject"], values - parts["average_subject"])
+            np.testing.assert_array_equal(draws[:, quantity == f"{target} over average_subject"], values / parts["average_subject"])
+    assert len(result.table) == 4 * 2 * 7
+    assert result.table["h"].tolist() == np.repeat(list("pqrs"), 14).tolist()
+    assert result.target.startswith("average_subject: ")
+    assert "; population: " in result.target
+
+
+def test_log_odds_are_attenuated():
+    table = compare_targets(crossed_fit(), "drug", at={}, scale="link").table
+    ratio = table.loc[table["quantity"] == "population over average_subject", "ci_upper"]
+    assert np.all(ratio < 1.0)
+
+
+def test_identity_link_has_no_attenuation():
+    fit = make_fit("y ~ x + drug + (1 | g)", table(), beta=[1.0, 2.0, -1.0, 0.5])
+    table_ = compare_targets(fit, "drug").table
+    np.testing.assert_allclose(table_.loc[table_["quantity"].str.contains("over"), ["ci_lower", "ci_upper"]], 1.0, rtol=ALGEBRAIC)
+    np.testing.assert_array_equal(table_.loc[table_["quantity"].str.contains("minus"), "mean"], 0.0)
+
+
+def test_means_of_targets_are_compared_without_a_variable():
+    fit = crossed_fit()
+    result = compare_targets(fit, at={"x": [0, 1]})
+    draws, quantity = draws_of(result, "value"), result.table["quantity"]
+    for target in ("average_subject", "population"):
+        np.testing.assert_array_equal(draws[:, quantity == target], draws_of(bg.means(fit, {"x": [0, 1]}, target=target)))
+    assert result.table["x"].tolist() == [0] * 4 + [1] * 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"targets": "population"}, "two or more different targets"),
+        ({"targets": ["population"]}, "two or more different targets"),
+        ({"targets": ["population", "population"]}, "two or more different targets"),
+        ({"targets": ["population", "average"]}, "did you mean 'average_subject'"),
+        ({"compare": "ratio"}, "belong to contrasts"),
+        ({"values": [0, 1]}, "belong to contrasts"),
+    ],
+)
+def test_bad_questions_are_refused(arguments, message):
+    with pytest.raises(ArgumentError, match=message):
+        compare_targets(crossed_fit(), **arguments)

@@ -1,0 +1,173 @@
+"""Odds ratios of coefficients, and ratios between two random groups."""
+
+import numpy as np
+import pytest
+from scipy import special
+
+import bayesglmm as bg
+from bayesglmm.errors import ArgumentError, DesignError, FamilyError
+from bayesglmm.post.group_ratios import interval_odds_ratio, median_odds_ratio
+from bayesglmm.post.odds_ratios import ALIKE, SAME_SUBJECT, odds_ratios
+from tests.fits import make_fit
+from tests.post.makers import AIDS_SD, aids_fit, aids_visits, crossed_fit, draws_of, parameters, table
+from tests.tolerances import ALGEBRAIC, MCSE_MULTIPLE
+
+PAIRS = 200_000
+
+
+def exact_fit(**options: object):
+    return crossed_fit(spread=0.0, n_chains=1, n_draws=1, **options)
+
+
+def wide(result, column: str = "mean", index: tuple[str, ...] = ("coefficient",)):
+    return result.table.pivot(index=list(index), columns="quantity", values=column)
+
+
+class TestOddsRatios:
+    """exp(beta), exp(beta_M) and their ratio."""
+
+    def test_are_those_of_the_two_sets_of_coefficients(self):
+        fit = crossed_fit()
+        result, marginal = odds_ratios(fit), bg.marginal_coefficients(fit)
+        assert result.table["coefficient"].tolist() == [c for c in ("x", "drug[b]", "drug[c]") for _ in range(3)]
+        for name in ("subject_specific", "marginal"):
+            wanted = np.exp(draws_of(marginal, name)[:, 1:])
+            np.testing.assert_allclose(draws_of(result, name), wanted, rtol=ALGEBRAIC)
+            np.testing.assert_allclose(wide(result, "median")[name][["x", "drug[b]", "drug[c]"]], np.median(wanted, axis=0), rtol=ALGEBRAIC)
+        ratio = draws_of(result, "marginal") / draws_of(result, "subject_specific")
+        np.testing.assert_allclose(draws_of(result, "marginal_over_subject_specific"), ratio, rtol=ALGEBRAIC)
+
+    def test_of_the_aids_trial(self):
+        """The published coefficients: exp(0.146) per month within a patient, exp(0.0456) in the population."""
+        found = wide(odds_ratios(aids_fit(aids_visits()))).loc["obstime"]
+        assert round(found["subject_specific"], 4) == round(np.exp(0.146), 4)
+        assert round(np.log(found["marginal"]), 4) == 0.0456
+
+    def test_random_intercepts_under_the_log_link_leave_rate_ratios(self):
+        fit = make_fit("count ~ x + (1 | g)", table(), family="poisson", beta=[0.5, 0.3], sd=0.8)
+        result = odds_ratios(fit)
+        np.testing.assert_allclose(draws_of(result, "marginal_over_subject_specific"), 1.0, rtol=ALGEBRAIC)
+        assert result.title.startswith("Ratio of means")
+
+    def test_say_who_is_compared(self):
+        fit = make_fit("zero_one ~ x + arm + (1 | g)", table().assign(arm=np.repeat(["a", "b"], 60)), family="bernoulli")
+        subject = odds_ratios(fit).table.iloc[::3].set_index("coefficient")["compares"]
+        assert subject["x"] == SAME_SUBJECT
+        assert subject["arm[b]"] == ALIKE
+
+    def test_weights_count_as_in_the_marginal_coefficients(self):
+        fit = make_fit("zero_one ~ x + w + (1 | g)", table(), family="bernoulli", beta=[0.2, 1.0, 0.3], sd=2.0)
+        wanted = np.exp(draws_of(bg.marginal_coefficients(fit, weights="w"), "marginal")[:, 1:])
+        np.testing.assert_allclose(draws_of(odds_ratios(fit, weights="w"), "marginal"), wanted, rtol=ALGEBRAIC)
+
+    @pytest.mark.parametrize("function", [odds_ratios, median_odds_ratio, interval_odds_ratio])
+    def test_other_links_are_refused(self, function):
+        fit = make_fit("zero_one ~ x + (1 | g)", table(), family="bernoulli", link="probit")
+        with pytest.raises(FamilyError, match="no ratio of odds, means or hazards under the probit"):
+            function(fit)
+
+    def test_without_a_coefficient_there_is_no_ratio(self):
+        fit = make_fit("zero_one ~ 1 + (1 | g)", table(), family="bernoulli")
+        with pytest.raises(DesignError, match="but the intercept"):
+            odds_ratios(fit)
+        with pytest.raises(DesignError, match="but the intercept"):
+            interval_odds_ratio(fit)
+
+
+class TestMedianOddsRatio:
+    """exp(sqrt(2 v) Phi^-1(3/4))."""
+
+    def test_is_the_median_of_simulated_pairs(self):
+        fit = exact_fit()
+        found = median_odds_ratio(fit).table.set_index("factor")["mean"]
+        for factor, group in zip(("g", "h"), parameters(fit).groups, strict=True):
+            b = group.sd[0, 0] * np.random.default_rng(9).normal(size=(2, PAIRS))
+            above = np.mean(np.exp(np.abs(b[0] - b[1])) > found[factor])
+            assert abs(above - 0.5) < MCSE_MULTIPLE * np.sqrt(0.25 / PAIRS)
+
+    def test_at_rows_counts_the_random_slopes(self):
+        fit = exact_fit()
+        result = median_odds_ratio(fit, {"x": [0.0, 2.0]}, over="g")
+        g, z = parameters(fit).groups[0], np.array([[1.0, 0.0], [1.0, 2.0]])
+        v = np.einsum("nk,kl,nl->n", z * g.sd[0], g.corr[0], z * g.sd[0])
+        np.testing.assert_allclose(np.log(result.table["mean"]), np.sqrt(2.0 * v) * special.ndtri(0.75), rtol=ALGEBRAIC)
+        np.testing.assert_allclose(result.table["mean"].iloc[0], median_odds_ratio(fit, over="g").table["mean"].iloc[0], rtol=ALGEBRAIC)
+
+    def test_of_the_aids_trial(self):
+        found = median_odds_ratio(aids_fit(aids_visits())).table["mean"].iloc[0]
+        assert found == pytest.approx(np.exp(np.sqrt(2.0) * AIDS_SD * special.ndtri(0.75)), rel=ALGEBRAIC)
+
+    def test_says_where_the_random_slopes_stand(self):
+        assert any("x = 0" in n for n in median_odds_ratio(exact_fit()).notes)
+
+    def test_factors_without_a_random_intercept_are_left_out_aloud(self):
+        fit = make_fit("zero_one ~ x + (0 + x | g) + (1 | h)", table(), family="bernoulli")
+        result = median_odds_ratio(fit)
+        assert result.table["factor"].tolist() == ["h"]
+        assert any("Left out, without a random intercept: g" in n for n in result.notes)
+        with pytest.raises(ArgumentError, match="no random intercept"):
+            median_odds_ratio(fit, over="g")
+
+    def test_terms_of_one_factor_add(self):
+        fit = make_fit("zero_one ~ x + (1 | g) + (0 + x | g)", table(), family="bernoulli", spread=0.0, n_chains=1, n_draws=1)
+        found = median_odds_ratio(fit, {"x": 2.0}).table["mean"]
+        np.testing.assert_allclose(np.log(found), np.sqrt(2.0 * 5.0) * special.ndtri(0.75), rtol=ALGEBRAIC)
+
+
+class TestIntervalOddsRatio:
+    """exp(dx'beta +- sqrt(w) Phi^-1(0.9)), and the share of opposed ones."""
+
+    def test_holds_simulated_pairs(self):
+        """Two random groups, the second one unit higher in x, its random slope included."""
+        fit = exact_fit()
+        found = wide(interval_odds_ratio(fit, over="g")).loc["x"]
+        g = parameters(fit).groups[0]
+        b = np.random.default_rng(10).multivariate_normal(np.zeros(2), g.sd[0][:, None] * g.corr[0] * g.sd[0], size=(2, PAIRS))
+        ratio = np.exp(0.8 + b[1].sum(axis=1) - b[0][:, 0])
+        for share, wanted in (
+            (np.mean(ratio < found["lower"]), 0.1),
+            (np.mean(ratio > found["upper"]), 0.1),
+            (np.mean(ratio < 1.0), found["opposed"]),
+        ):
+            assert abs(share - wanted) < MCSE_MULTIPLE * np.sqrt(wanted * (1.0 - wanted) / PAIRS)
+
+    def test_larsen_and_merlo_s_form_for_a_covariate_of_the_groups(self):
+        fit = exact_fit()
+        found = wide(interval_odds_ratio(fit), index=("coefficient", "factor"))
+        w = 2.0 * parameters(fit).groups[1].sd[0, 0] ** 2
+        row, beta = found.loc[("drug[c]", "h")], 1.1
+        np.testing.assert_allclose(np.log([row["lower"], row["upper"]]), beta + np.sqrt(w) * special.ndtri([0.1, 0.9]), rtol=ALGEBRAIC)
+        assert row["opposed"] == pytest.approx(special.ndtr(-beta / np.sqrt(w)), rel=ALGEBRAIC)
+
+    def test_rows_and_coefficients_agree_on_one_unit(self):
+        fit = crossed_fit()
+        rows = interval_odds_ratio(fit, {"x": 1.0}, versus={"x": 0.0}).table
+        named = interval_odds_ratio(fit).table
+        named = named[named["coefficient"] == "x"]
+        columns = ["mean", "sd", "median", "ci_lower", "ci_upper"]
+        assert rows["factor"].tolist() == named["factor"].tolist() == ["g"] * 3 + ["h"] * 3
+        np.testing.assert_allclose(rows[columns].to_numpy(), named[columns].to_numpy(), rtol=ALGEBRAIC)
+
+    def test_no_more_than_half_are_opposed_and_the_ends_are_ordered(self):
+        result = interval_odds_ratio(crossed_fit(spread=1.0, n_draws=100), level=0.5)
+        lower, upper, opposed = (draws_of(result, name) for name in ("lower", "upper", "opposed"))
+        assert np.all((opposed >= 0.0) & (opposed <= 0.5))
+        assert np.all(lower < upper)
+        assert "IOR-50" in result.title
+
+    def test_another_coding_in_the_random_effects_is_left_out_aloud(self):
+        fit = make_fit("zero_one ~ x + drug + (1 | g) + (0 + drug | g)", table(), family="bernoulli")
+        result = interval_odds_ratio(fit)
+        assert set(result.table["coefficient"]) == {"x"}
+        assert any("drug[b], drug[c]; give at and versus" in n for n in result.notes)
+        rows = interval_odds_ratio(fit, {"drug": "b"}, versus={"drug": "a"})
+        assert rows.table["quantity"].tolist() == ["lower", "upper", "opposed"]
+        only = make_fit("zero_one ~ drug + (1 | g) + (0 + drug | g)", table(), family="bernoulli")
+        with pytest.raises(ArgumentError, match="in another way"):
+            interval_odds_ratio(only)
+
+    def test_impossible_arguments_are_refused(self):
+        with pytest.raises(ArgumentError, match="level"):
+            interval_odds_ratio(exact_fit(), level=80)
+        with pytest.raises(ArgumentError, match="no grouping factor"):
+            interval_odds_ratio(make_fit("zero_one ~ x", table(), family="bernoulli"))
