@@ -39,6 +39,8 @@ LEAST_SHARE = 0.02
 """Smallest SD, as a share of the linear predictor's scale."""
 SLACK = 1e-10
 """Share of the log evidence that rounding may take."""
+LOSS = 0.5
+"""What a step may take of a log evidence that is approximate, and that the steps do not climb exactly."""
 ROUGHLY = 1e-4
 """Squared length, in posterior SDs, of the last step of a search between two rounds."""
 _TINY = 1e-300
@@ -143,7 +145,10 @@ def first_scales(problem: Problem, blocks: Sequence[Block], sketch: Sketch) -> S
 
 
 def _estimate(problem: Problem, blocks: Sequence[Block], scales: Scales, start: FloatArray) -> tuple[Scales, Mode] | None:
-    """Alternate searches and scoring steps; where a step lowers a likelihood that is exact, an EM step, which cannot, takes its place."""
+    """Alternate searches and scoring steps; where a step went too far, so that the likelihood is lower, a cautious one takes its place.
+
+    An EM step cannot lower a likelihood that is exact; where it is approximate and lower again, the search ends where it was.
+    """
     mode = find_mode(problem, scales, start, close=ROUGHLY)
     for _ in range(ROUNDS):
         if mode is None:
@@ -151,9 +156,12 @@ def _estimate(problem: Problem, blocks: Sequence[Block], scales: Scales, start: 
         variances = variances_at(mode)
         new = scoring_step(problem, blocks, scales, mode, variances)
         moved = find_mode(problem, new, mode.unknowns, close=ROUGHLY)
-        if moved is None or (problem.response.additive and moved.log_evidence < mode.log_evidence - SLACK * abs(mode.log_evidence)):
+        least = mode.log_evidence - (SLACK * abs(mode.log_evidence) if problem.response.additive else LOSS)
+        if moved is None or moved.log_evidence < least:
             new = em_step(problem, blocks, scales, mode, variances)
             moved = find_mode(problem, new, mode.unknowns, close=ROUGHLY)
+            if moved is not None and not problem.response.additive and moved.log_evidence < least:
+                break
         settled = _distance(scales, new) < SETTLED
         scales, mode = new, moved
         if settled:

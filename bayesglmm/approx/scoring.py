@@ -34,6 +34,9 @@ RIDGE = 1e-4
 """Least information of a step about one component, as a share of the number of groups."""
 WIDEST = 20
 """Most correlated effects of one block for which the step solves for all pairs at once; beyond, each pair by itself."""
+INDEPENDENT_GROUPS = 5.0
+"""Groups, wholly known, that speak for independent effects with the SDs at hand where the response is not Gaussian: binary data in small
+groups say next to nothing about a correlation, and the approximation would run to one of -1 or 1."""
 LEAST_RESIDUAL_SHARE = 0.1
 """Least information of a step about the residual variance, as a share of the rows."""
 _TINY = 1e-300
@@ -90,7 +93,9 @@ def scoring_step(problem: Problem, blocks: Sequence[Block], scales: Scales, mode
         u = linalg.solve_triangular(L, b.T, lower=True, check_finite=False)
         inverse = linalg.solve_triangular(L, np.eye(len(L)), lower=True, check_finite=False)
         S = np.eye(len(L)) - inverse @ V @ inverse.T
-        E = _direction(u @ u.T - S.sum(axis=0), S, correlated=block.correlated)
+        known = 0.0 if problem.response.additive else INDEPENDENT_GROUPS
+        independent = inverse @ np.diag(np.diagonal(D)) @ inverse.T - np.eye(len(L))
+        E = _direction(u @ u.T - S.sum(axis=0) + known * independent, S, known, correlated=block.correlated)
         parts.append(bounded(L @ E @ L.T, block))
         explained += float(np.sum(S * S))
     return Scales(assemble(problem, blocks, parts), _residual_sd(problem, scales, mode, variances, explained))
@@ -127,9 +132,9 @@ def _own(problem: Problem, block: Block, mode: Mode, variances: Variances) -> tu
     return b[:, block.columns], variances.effects[block.factor][:, block.columns, block.columns]
 
 
-def _direction(G: FloatArray, S: FloatArray, *, correlated: bool) -> FloatArray:
-    """Return exp(E) for the E that solves ``sum_j S_j E S_j = G``, with its eigenvalues cut; E is diagonal without correlations."""
-    q, ridge = len(G), RIDGE * len(S)
+def _direction(G: FloatArray, S: FloatArray, known: float, *, correlated: bool) -> FloatArray:
+    """Return exp(E) for the E that solves ``sum_j S_j E S_j + known E = G``, its eigenvalues cut; E is diagonal without correlations."""
+    q, ridge = len(G), RIDGE * len(S) + known
     if correlated and q > WIDEST:
         d = np.diagonal(S, axis1=1, axis2=2)
         return _exponential(G / (d.T @ d + ridge))

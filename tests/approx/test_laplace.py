@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import linalg, optimize, stats
+from scipy import linalg, optimize, special, stats
 
 import bayesglmm as bg
 from bayesglmm.approx import laplace
@@ -301,6 +301,22 @@ def test_shrinkage_is_what_a_group_tells_about_itself():
     expected = share - share**2 * mode.beta_sd[0] ** 2 / mode.sd[0] ** 2
     np.testing.assert_allclose(mode.shrinkage[0], np.full((levels, 1), expected), rtol=TWO_FORMS)
     assert np.all(mode.shrinkage[0] > 0.8)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_small_binary_groups_do_not_run_away(seed):
+    """Thirty groups of eight answers: nothing about a correlation, little about a small SD; steps that overshoot once ended at -1 or 1."""
+    rng = np.random.default_rng(seed)
+    g, x = np.repeat(np.arange(30), 8), rng.standard_normal(240)
+    eta = -1.5 + 0.1 * rng.standard_normal(30)[g] + (0.3 + 0.8 * rng.standard_normal(30)[g]) * x
+    data = pd.DataFrame({"y": (rng.random(240) < special.expit(eta)).astype(int), "x": x, "g": g})
+    ready = prepare(make_spec("y ~ x + (x | g)", family="bernoulli", link="logit"), data)
+    sketch, problem, blocks = sketched(ready)
+    found = found_for(ready)
+    start = find_mode(problem, first_scales(problem, blocks, sketch), start_of(problem))
+    assert found.log_evidence > start.log_evidence - laplace.ROUNDS * laplace.LOSS
+    assert abs(found.correlation[0][0, 1]) < 0.5
+    assert found.sd[0].max() < 2.0
 
 
 def test_a_normal_prior_of_a_slope_holds():
