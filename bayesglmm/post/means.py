@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.links import Link
 from bayesglmm.post.cells import Cells, make_cells, row_weights
-from bayesglmm.post.intervals import make_interval, summarise
+from bayesglmm.post.intervals import IntervalChoice, make_interval, summarise
 from bayesglmm.post.linear_predictor import fit_parameters, map_blocks
 from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes, target_sentence
 from bayesglmm.post.rows import Rows, build_rows, distinct_rows
@@ -21,6 +22,8 @@ from bayesglmm.post.targets import NEEDS_EFFECTS, TARGETS, Averaging, Setting, a
 from bayesglmm.types import FloatArray, Scale, Target, check_choice
 
 MEAN = "mean_response"
+AT_ONCE = 2**22
+"""Numbers in draws x rows that are held where draws are not kept: 32 MiB."""
 
 
 def means(  # noqa: PLR0913 (one public call; all but two are keywords)
@@ -32,6 +35,7 @@ def means(  # noqa: PLR0913 (one public call; all but two are keywords)
     over: str | Sequence[str] | None = None,
     scale: Scale = "response",
     weights: Any = None,
+    keep_draws: bool = True,
     ci_prob: float = 0.95,
     ci_kind: str = "eti",
 ) -> Result:
@@ -62,6 +66,8 @@ def means(  # noqa: PLR0913 (one public call; all but two are keywords)
         ``response``, or ``link``: the link of the number on the response scale, for the population :math:`g(E\,h)`.
     weights
         Name of a column, or one number per row: weights of the average over rows.
+    keep_draws
+        Whether the result keeps its draws; without them, memory does not grow with the number of lines times draws.
     ci_prob, ci_kind
         Level and kind (``eti``, ``hdi``) of the intervals.
 
@@ -97,19 +103,37 @@ def means(  # noqa: PLR0913 (one public call; all but two are keywords)
     rows = build_rows(fit, at, target=target, extra=extra, given=factors.given)
     unique, which = distinct_rows(rows, levels=target == "group" or bool(factors.given))
     cells = make_cells(rows, which, by=columns, weights=row_weights(rows, weights))
-    draws, bound = cell_means(fit, unique, cells, target=target, scale=scale, given=factors.given)
-    labels = join_columns(cells.frame, summarise(draws, choice), reserved=(MEAN,))
+    how: dict[str, Any] = {"target": target, "scale": scale, "given": factors.given}
+    summary, draws, bound = _summarised(fit, unique, cells, choice, how, keep_draws=keep_draws)
+    labels = join_columns(cells.frame, summary, reserved=(MEAN,))
     sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
     coords = {str(c): labels[c].to_numpy() for c in labels.columns[: cells.frame.shape[1]]}
+    dataset = xr.Dataset() if draws is None else draws_dataset({MEAN: draws}, sizes, "row", coords)
     notes = (*rows.notes, *_notes(fit.link, target, bound, rows, columns), *run_notes(fit))
-    return Result(
-        _title(fit.link, target, scale),
-        _sentence(target, factors),
-        labels,
-        draws_dataset({MEAN: draws}, sizes, "row", coords),
-        notes,
-        choice,
-    )
+    return Result(_title(fit.link, target, scale), _sentence(target, factors), labels, dataset, notes, choice)
+
+
+def _summarised(
+    fit: Fit, rows: Rows, cells: Cells, choice: IntervalChoice, how: dict[str, Any], *, keep_draws: bool
+) -> tuple[dict[str, FloatArray], FloatArray | None, float]:
+    """Return summaries of the cells, their draws where they are kept, and the integration bound.
+
+    Where draws are not kept and every cell is a row, rows are taken a few at a time.
+    """
+    n_draws = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
+    step = max(1, AT_ONCE // n_draws)
+    if keep_draws or not cells.single or len(cells.start) <= step:
+        draws, bound = cell_means(fit, rows, cells, **how)
+        return summarise(draws, choice), draws if keep_draws else None, bound
+    parts, bound = [], 0.0
+    for first in range(0, len(cells.start), step):
+        part = slice(first, first + step)
+        here = rows.take(cells.row[part])
+        single = Cells(cells.frame.iloc[part], np.arange(here.n_rows), np.ones(here.n_rows), np.arange(here.n_rows))
+        draws, error = cell_means(fit, here, single, **how)
+        parts.append(summarise(draws, choice))
+        bound = max(bound, error)
+    return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}, None, bound
 
 
 def cell_means(fit: Fit, rows: Rows, cells: Cells, *, target: Target, scale: Scale, given: Sequence[str] = ()) -> tuple[FloatArray, float]:

@@ -50,6 +50,11 @@ class Rows:
     index: tuple[IntArray, ...]
     notes: tuple[str, ...] = ()
 
+    def take(self, which: IntArray) -> "Rows":
+        """Take some rows, shape (m,), in the order given; without the notes."""
+        Z, index = tuple(z[which] for z in self.Z), tuple(i[which] for i in self.index)
+        return Rows(self.frame.iloc[which], self.X[which], self.offset[which], Z, index)
+
     @property
     def n_rows(self) -> int:
         """Number of rows n."""
@@ -125,9 +130,7 @@ def distinct_rows(rows: Rows, *, levels: bool) -> tuple[Rows, IntArray]:
     levels_of_rows = [i[:, None].astype(np.float64) for i in rows.index] if levels else []
     key = np.concatenate([rows.X, rows.offset[:, None], *rows.Z, *levels_of_rows], axis=1)
     _, first, inverse = np.unique(key, axis=0, return_index=True, return_inverse=True)
-    index = tuple(i[first] for i in rows.index)
-    distinct = Rows(rows.frame.iloc[first], rows.X[first], rows.offset[first], tuple(z[first] for z in rows.Z), index)
-    return distinct, inverse.reshape(-1).astype(np.int64)
+    return rows.take(first), inverse.reshape(-1).astype(np.int64)
 
 
 def _encoded(fit: Fit, data: Any, read: Sequence[str]) -> Rows:

@@ -41,6 +41,8 @@ class Case:
         Standard deviations and correlation matrix of its effects.
     each
         A mean for every row, or their average.
+    keep
+        Whether the result keeps its draws.
     link
         The link function.
     """
@@ -51,6 +53,7 @@ class Case:
     corr: tuple[tuple[float, ...], ...]
     each: bool
     link: str = "logit"
+    keep: bool = True
 
 
 INTERCEPTS: Mapping[str, Any] = MappingProxyType({"effects": "(1 | g)", "sd": (3.0,), "corr": ((1.0,),)})
@@ -59,8 +62,10 @@ CASES: Mapping[str, Case] = MappingProxyType(
     {
         "average": Case("random intercepts, average of all rows", each=False, **INTERCEPTS),
         "rows": Case("random intercepts, every row", each=True, **INTERCEPTS),
+        "table": Case("random intercepts, every row, draws not kept", each=True, keep=False, **INTERCEPTS),
         "slopes-average": Case("random slopes, average of all rows", each=False, **SLOPES),
         "slopes-rows": Case("random slopes, every row", each=True, **SLOPES),
+        "slopes-table": Case("random slopes, every row, draws not kept", each=True, keep=False, **SLOPES),
         "cloglog-average": Case("random intercepts, cloglog, average of all rows", each=False, link="cloglog", **INTERCEPTS),
     }
 )
@@ -73,7 +78,7 @@ def measure(name: str, rows: int, draws: int) -> None:
     formula, options = f"y ~ x + {case.effects}", {"family": "bernoulli", "link": case.link, "n_chains": CHAINS, "n_draws": draws}
     fit = make_fit(formula, data, beta=[-0.5, 1.0], sd=case.sd, corr=case.corr, **options)
     begin, cpu = time.perf_counter(), cpu_seconds()
-    result = bg.means(fit, data if case.each else None, target="population")
+    result = bg.means(fit, data if case.each else None, target="population", keep_draws=case.keep)
     seconds, cpu = time.perf_counter() - begin, cpu_seconds() - cpu
     bound = next(note.split("<= ")[1].split(";")[0] for note in result.notes if "integration error" in note)
     emit(rows=rows, draws=CHAINS * draws, seconds=seconds, cpu=cpu, peak_mb=peak_mb(), bound=bound)

@@ -10,6 +10,7 @@ from bayesglmm.errors import ArgumentError, ColumnError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.links import get_link
 from bayesglmm.post import linear_predictor
+from bayesglmm.post import means as means_module
 from bayesglmm.types import Target, choices
 from tests.fits import make_fit
 from tests.post.makers import crossed_fit, draws_of, parameters, table
@@ -246,3 +247,25 @@ def test_links_without_a_population_mean_are_refused(name):
     setting = Setting(build_rows(fit, None, target="population"), get_link(name), ())
     with pytest.raises(FamilyError, match="no population mean"):
         population(parameters(fit), setting)
+
+
+@pytest.mark.parametrize("target", ["population", "group"])
+def test_without_draws_the_table_is_the_same(target, monkeypatch):
+    """Rows a few at a time: equal up to the rounding of matrix products of another shape, and to the bound of a table of another range."""
+    fit = crossed_fit()
+    whole = bg.means(fit, fit.frame, target=target)
+    monkeypatch.setattr(means_module, "AT_ONCE", 40 * 7)
+    parts = bg.means(fit, fit.frame, target=target, keep_draws=False)
+    assert list(parts.table.columns) == list(whole.table.columns)
+    for column in ("mean", "sd", "median", "ci_lower", "ci_upper"):
+        np.testing.assert_allclose(parts.table[column], whole.table[column], rtol=1e-8, atol=ALGEBRAIC)
+    assert not parts.draws.data_vars
+    assert parts.n_draws == 0
+
+
+def test_an_average_without_draws_is_the_same_number():
+    fit = crossed_fit()
+    without, kept = (bg.means(fit, target="population", by="drug", keep_draws=keep) for keep in (False, True))
+    np.testing.assert_array_equal(without.table["mean"], kept.table["mean"])
+    assert without.n_draws == 0
+    assert kept.n_draws == 40
