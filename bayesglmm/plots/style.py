@@ -1,5 +1,6 @@
 """What all plots share: colours that colour-blind readers tell apart, empty figures, text taken literally."""
 
+from io import BytesIO
 from typing import Any
 
 from matplotlib import rc_context
@@ -14,6 +15,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "D", "^", "v", "P")
 """One per colour, so that no reader needs the colours."""
 GREY = "#9a9a9a"
+PIXELS_PER_INCH = 110.0
 CONSTANT = "1"
 """How formulas and tables name the effect of an intercept."""
 INK = "#222222"
@@ -29,6 +31,15 @@ _SETTINGS: dict[Any, Any] = {
     "grid.color": "#e4e4e4",
     "grid.linewidth": 0.6,
 }
+
+
+class Picture(Figure):
+    """A figure that notebooks show as what a cell returns, without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = BytesIO()
+        self.savefig(buffer, format="png", dpi=PIXELS_PER_INCH)
+        return buffer.getvalue()
 
 
 def new_figure(width: float = 7.0, height: float = 4.5) -> tuple[Figure, Axes]:
@@ -54,7 +65,7 @@ def new_panels(rows: int, columns: int, *, width: float = 7.0, height: float = 4
         Inches of the whole figure.
     """
     with rc_context(_SETTINGS):
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Picture(figsize=(width, height), layout="constrained")
         panels = figure.subplots(rows, columns, squeeze=False)
     return figure, tuple(panels.ravel())
 

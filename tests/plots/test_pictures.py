@@ -89,3 +89,8 @@ def test_a_dollar_sign_in_a_label_is_text():
     frame = table().rename(columns={"x": "x$_1$"})
     fit = make_fit("y ~ `x$_1$` + (1 | g)", frame)
     assert bg.plot_spaghetti(bg.curves(fit, "x$_1$", groups=2)).axes[0].get_xlabel() == r"x\$_1\$"
+
+
+def test_a_notebook_shows_the_figure_that_a_cell_returns():
+    picture = bg.plot_caterpillar(bg.random_effects(fit_of("gaussian")))._repr_png_()
+    assert picture.startswith(b"\x89PNG")
