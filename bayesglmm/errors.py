@@ -18,14 +18,19 @@ class BayesglmmError(ValueError):
         self.what, self.where, self.fix = what, where, fix
         parts = [what.rstrip(".") + "."]
         if where:
-            parts.append(f"Where: {where.rstrip('.')}.")
+            parts.append(f"Where: {_ended(where)}")
         if fix:
-            parts.append(f"What to do: {fix.rstrip('.')}.")
+            parts.append(f"What to do: {_ended(fix)}")
         super().__init__(" ".join(parts))
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle by the three parts, so that worker processes can raise these errors."""
         return _rebuild, (type(self), self.what, self.where, self.fix)
+
+
+def _ended(text: str) -> str:
+    """Text with one full stop at its end; the dots of a list that was cut stay."""
+    return text if text.endswith("...") else f"{text.rstrip('.')}."
 
 
 def _rebuild(kind: type[BayesglmmError], what: str, where: str | None, fix: str | None) -> BayesglmmError:

@@ -15,7 +15,7 @@ from bayesglmm.kernel.compiling import COMPILED, Decorator, stay_apart
 from bayesglmm.kernel.density import scalar_priors, transform_scalars
 from bayesglmm.kernel.effects import correlation_factor, correlation_gradient
 from bayesglmm.kernel.quadrature_bounds import RATE
-from bayesglmm.kernel.quadrature_group import N_PLACE, TOO_NARROW, integrate, place_nodes
+from bayesglmm.kernel.quadrature_group import N_KEPT, N_PLACE, TOO_NARROW, integrate, place_nodes
 from bayesglmm.kernel.quadrature_lines import N_LINE, N_NODE_ROWS
 from bayesglmm.kernel.quadrature_mode import MOST_ETA
 from bayesglmm.kernel.quadrature_shared import shared_groups
@@ -119,13 +119,14 @@ def all_groups(header: Any, limits: Any, q: int, rows: Any, start: Any, row_of: 
     longest, total, width = 1, 0.0, WIDTH
     for j in range(count.shape[0]):
         longest = max(longest, start[j + 1] - start[j])
-    G, out, place, line, sums = np.zeros((N_COLUMNS, longest + PADDING)), np.zeros(6), np.zeros(N_PLACE), np.zeros(N_LINE), np.zeros(3)
+    G, out, line, sums = np.zeros((N_COLUMNS, longest + PADDING)), np.zeros(6), np.zeros(N_LINE), np.zeros(3)
+    place = np.zeros(N_PLACE + N_KEPT)
     nodes, P = np.empty((N_NODE_ROWS, width)), np.empty((longest, width))
     for j in range(count.shape[0]):
         n, constant = gather(header, rows, row_of, y, size, start[j], start[j + 1], G)
         place_nodes(header[KIND], q, G, n, limits, out, place)
         value, enough = 0.0, TOO_NARROW
-        while enough == TOO_NARROW and math.isfinite(place.sum()) and width <= MOST_WIDTH[q]:
+        while enough == TOO_NARROW and math.isfinite(place[:N_PLACE].sum()) and width <= MOST_WIDTH[q]:
             if P.shape[0] < n or P.shape[1] < width:
                 nodes, P = np.empty((N_NODE_ROWS, width)), np.empty((n, width))
             value, enough = integrate(header[KIND], q, G, n, limits, place, line, nodes, P, sums)

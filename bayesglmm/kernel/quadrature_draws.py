@@ -21,7 +21,7 @@ from bayesglmm.kernel.elementary import fast_exp
 from bayesglmm.kernel.links import tails
 from bayesglmm.kernel.quadrature import MOST_WIDTH, WIDTH, fill_rows, gather
 from bayesglmm.kernel.quadrature_bounds import CAUCHIT, LOGIT, RATE
-from bayesglmm.kernel.quadrature_group import H0, N_PLACE, heaviest, place_nodes, set_line
+from bayesglmm.kernel.quadrature_group import H0, N_KEPT, N_PLACE, heaviest, place_nodes, set_line
 from bayesglmm.kernel.quadrature_lines import D0, D1, E0, E1, N_LINE, N_NODE_ROWS, VALUE, log_sum, walk
 from bayesglmm.kernel.quadrature_mode import MOST_ETA
 from bayesglmm.kernel.quadrature_table import LINE, N_COLUMNS, PADDING, SIZE, STEP, Y
@@ -259,7 +259,7 @@ def draw_effects(
     for j in range(begins.shape[0] - 1):
         longest = max(longest, start[j + 1] - start[j])
     rows, width = np.empty((3, X.shape[0])), WIDTH
-    G, out, place, line = np.zeros((N_COLUMNS, longest + PADDING)), np.zeros(6), np.zeros(N_PLACE), np.zeros(N_LINE)
+    G, out, place, line = np.zeros((N_COLUMNS, longest + PADDING)), np.zeros(6), np.zeros(N_PLACE + N_KEPT), np.zeros(N_LINE)
     nodes, P = np.empty((N_NODE_ROWS, width)), np.empty((longest, width))
     for s in range(beta.shape[0]):
         fill_rows(X, Z, offset, beta[s], A[s], rows)

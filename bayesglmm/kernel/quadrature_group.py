@@ -28,6 +28,9 @@ compiled: Decorator = nb.njit(**INNER)
 R00, R01, R11, H0, H1, REACH = range(2, 8)
 """Where a group's nodes are, after the mode: R, the steps, how far they go (cauchit)."""
 N_PLACE = 8
+KEPT = 16
+"""Steps that are kept for groups to come: with one effect they depend on the trials and the largest slope alone."""
+N_KEPT = 3 * KEPT
 
 LOG_2PI = math.log(2.0 * math.pi)
 ENOUGH, TOO_NARROW = range(2)
@@ -35,7 +38,7 @@ ENOUGH, TOO_NARROW = range(2)
 
 @compiled
 def place_nodes(kind: int, q: int, G: Any, n: int, limits: Any, out: Any, place: Any) -> None:
-    """Fill ``place`` with the mode, R and the steps, and the table's rows for the axes and the mode."""
+    """Fill ``place`` (``N_PLACE`` numbers, then ``N_KEPT`` of its own) with the mode, R and the steps, and the table's rows for them."""
     stay_apart()
     distance = find_mode(kind, G, n, place, out)
     place[R00], place[R01], place[R11], place[REACH] = 1.0, 0.0, 1.0, 0.0
@@ -52,11 +55,24 @@ def place_nodes(kind: int, q: int, G: Any, n: int, limits: Any, out: Any, place:
         G[SIGMA_SECOND, i] = G[FIRST, i] * place[R01] + G[SECOND, i] * place[R11]
         G[CENTER, i] = G[BASE, i] + G[FIRST, i] * place[MODE0] + G[SECOND, i] * place[MODE1]
     rates = bound_of_rates(out[5], q, distance) if out[5] > 0.0 else 0.0
-    total, sigma = total_along(kind, rates, G, n, SIGMA_FIRST)
-    place[H0] = widest_step(kind, total, sigma, place[R00], limits[0])
-    if q == 2:
+    if q == 1:
+        total, sigma = total_along(kind, rates, G, n, FIRST)
+        place[H0] = kept_step(kind, total, sigma, limits[0], place[N_PLACE:]) / place[R00]
+    else:
+        total, sigma = total_along(kind, rates, G, n, SIGMA_FIRST)
+        place[H0] = widest_step(kind, total, sigma, place[R00], limits[0])
         total, sigma = total_along(kind, rates, G, n, SIGMA_SECOND)
         place[H1] = widest_step(kind, total, sigma, math.hypot(place[R01], place[R11]), limits[0])
+
+
+@compiled
+def kept_step(kind: int, total: float, sigma: float, log_tolerance: float, kept: Any) -> float:
+    """Return the step in units of the effect, from those kept where it is among them."""
+    slot = 3 * (int(min(total, 1e6)) % KEPT)
+    if not (kept[slot] == total and kept[slot + 1] == sigma and kept[slot + 2] > 0.0):
+        kept[slot], kept[slot + 1] = total, sigma
+        kept[slot + 2] = widest_step(kind, total, sigma, 1.0, log_tolerance)
+    return kept[slot + 2]
 
 
 @compiled

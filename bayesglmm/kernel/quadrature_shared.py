@@ -1,7 +1,8 @@
 """One effect, the same nodes for all groups: a table over (distinct row, node), and a few multiply-adds per group's entry and node.
 
 It pays where many patterns are made of few rows. The step is that of the group that needs the narrowest. No likelihood exceeds one, so
-nodes reach to where the normal density alone is ``rise`` below every group's integrand at zero. Kinds with rates need modes for a bound.
+nodes reach to where the normal density alone is ``rise`` below the largest of each group's integrand at a few points. Kinds with rates need
+modes for a bound.
 """
 
 import math
@@ -20,6 +21,8 @@ summing: Decorator = nb.njit(**INNER, fastmath={"reassoc", "contract"})
 
 MOST_CELLS = 1 << 22
 """Beyond so many cells of the table groups are integrated one by one."""
+POINTS = np.linspace(-4.0, 4.0, 5)
+"""Where a pattern's integrand is looked at before nodes are laid out."""
 LOG_2PI = math.log(2.0 * math.pi)
 
 
@@ -51,22 +54,42 @@ def other_table(kind: int, rows: Any, step: float, half: int, table: Any) -> Non
 
 
 @compiled
+def lowest_top(kind: int, rows: Any, start: Any, row_of: Any, y: Any, size: Any) -> float:
+    """Return the smallest, over the patterns, of the largest log integrand at ``POINTS``, at most zero: no pattern's top is lower."""
+    stay_apart()
+    value, rest, best = np.empty(rows.shape[1]), np.empty(rows.shape[1]), np.full(start.shape[0] - 1, -math.inf)
+    for e in POINTS:
+        for r in range(rows.shape[1]):
+            value[r], rest[r], _, _ = tails(kind, rows[0, r] + rows[1, r] * e)
+        for j in range(start.shape[0] - 1):
+            total = -0.5 * e * e
+            for i in range(start[j], start[j + 1]):
+                if y[i] > 0.0:
+                    total += y[i] * value[row_of[i]]
+                if size[i] - y[i] > 0.0:
+                    total += (size[i] - y[i]) * rest[row_of[i]]
+            best[j] = max(best[j], total)
+    lowest = 0.0
+    for j in range(best.shape[0]):
+        lowest = min(lowest, best[j])
+    return lowest
+
+
+@compiled
 def shared_nodes(kind: int, limits: Any, rows: Any, start: Any, row_of: Any, y: Any, size: Any) -> Any:
     """Return the step and how many nodes lie on either side of zero."""
     stay_apart()
-    most, squares, lowest = 0.0, 0.0, 0.0
+    most, squares = 0.0, 0.0
     for r in range(rows.shape[1]):
         most = max(most, abs(rows[1, r]))
     for j in range(start.shape[0] - 1):
-        total, at_zero = 0.0, 0.0
+        total = 0.0
         for i in range(start[j], start[j + 1]):
-            r = row_of[i]
-            total += size[i] * rows[1, r] * rows[1, r]
-            log_value, log_rest, _, _ = tails(kind, rows[0, r])
-            at_zero += y[i] * log_value + (size[i] - y[i]) * log_rest
-        squares, lowest = max(squares, total), min(lowest, at_zero)
+            total += size[i] * rows[1, row_of[i]] * rows[1, row_of[i]]
+        squares = max(squares, total)
     step = widest_step(kind, squares / (most * most) if most > 0.0 else 0.0, most, 1.0, limits[0])
-    return step, np.ceil(min(math.sqrt(2.0 * (limits[1] - lowest)) / step, 1e9))
+    below = limits[1] - lowest_top(kind, rows, start, row_of, y, size)
+    return step, np.ceil(min(math.sqrt(2.0 * below) / step, 1e9))
 
 
 @summing

@@ -75,7 +75,7 @@ def predictive_interval(m: FloatArray, v: FloatArray, level: float) -> Interval:
     """
     mean, sd = _law(m, v, level)
     if mean.ndim == 0 or mean.shape[0] == 0:
-        raise ArgumentError("a predictive interval needs draws as its first axis")
+        raise ArgumentError("a predictive interval needs draws as its first axis", fix="give arrays of shape (draws, ...)")
     flat_mean, flat_sd = mean.reshape(mean.shape[0], -1), sd.reshape(mean.shape[0], -1)
     columns = max(1, _VALUES_AT_ONCE // mean.shape[0])
     ends = np.empty((2, flat_mean.shape[1]))
@@ -108,7 +108,7 @@ def opposite_sign_share(beta: FloatArray, sd: FloatArray) -> FloatArray:
     """
     slope, spread = np.broadcast_arrays(np.abs(np.asarray(beta, dtype=np.float64)), np.asarray(sd, dtype=np.float64))
     if (spread < 0.0).any():
-        raise ArgumentError("a standard deviation is negative")
+        raise ArgumentError("a standard deviation is negative", fix="give square roots of variances")
     positive = spread > 0.0
     with np.errstate(over="ignore"):
         return np.where(positive, special.ndtr(-slope / np.where(positive, spread, 1.0)), 0.0)
@@ -119,7 +119,10 @@ def _law(m: FloatArray, v: FloatArray, level: float) -> tuple[FloatArray, FloatA
     check_prob("level", level)
     mean, variance = np.broadcast_arrays(np.asarray(m, dtype=np.float64), np.asarray(v, dtype=np.float64))
     if not (np.isfinite(mean).all() and np.isfinite(variance).all()) or (variance < 0.0).any():
-        raise ArgumentError("the mean of a predictor is not finite, or its variance is negative or not finite")
+        raise ArgumentError(
+            "the mean of a predictor is not finite, or its variance is negative or not finite",
+            fix="choose rows nearer to the data, and check that the draws are finite and no standard deviation is negative",
+        )
     return mean, np.sqrt(variance)
 
 

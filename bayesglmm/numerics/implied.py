@@ -36,14 +36,21 @@ def shared_covariance(z: FloatArray, sd: FloatArray, corr: FloatArray | None) ->
     """
     z, sd = np.asarray(z, dtype=np.float64), np.asarray(sd, dtype=np.float64)
     if z.ndim != 2 or sd.shape[-1:] != z.shape[1:]:
-        raise ArgumentError(f"effect columns of shape {z.shape} do not go with standard deviations of shape {sd.shape}")
-    product = z @ covariance_matrix(sd, corr) @ z.T
-    return np.asarray(0.5 * (product + np.swapaxes(product, -1, -2)))
+        raise ArgumentError(
+            f"effect columns of shape {z.shape} do not go with standard deviations of shape {sd.shape}",
+            fix="give columns (T, q) and standard deviations (..., q) of the same q effects",
+        )
+    product = np.asarray(z @ covariance_matrix(sd, corr) @ z.T)
+    V = product + np.swapaxes(product, -1, -2)
+    V *= 0.5
+    return V
 
 
 def add_to_diagonal(V: FloatArray, variance: FloatArray) -> FloatArray:
-    """Return V (..., T, T) with variances (..., T), or (..., 1), added to its diagonal."""
-    return np.asarray(V + variance[..., None] * np.eye(V.shape[-1]))
+    """Add variances (..., T), or (..., 1), to the diagonal of V (..., T, T), which is changed in place and returned."""
+    own = np.arange(V.shape[-1])
+    V[..., own, own] += variance
+    return V
 
 
 def correlation_of(V: FloatArray) -> FloatArray:
@@ -67,7 +74,10 @@ def correlation_of(V: FloatArray) -> FloatArray:
     V = np.asarray(V, dtype=np.float64)
     variance = np.diagonal(V, axis1=-2, axis2=-1)
     if not (np.isfinite(variance).all() and (variance > 0.0).all()):
-        raise ArgumentError("a variance is not positive and finite, so that there is no correlation")
+        raise ArgumentError(
+            "a variance is not positive and finite, so that there is no correlation",
+            fix="check the draws for missing values and for variances of zero",
+        )
     sd = np.sqrt(variance)
     R = np.clip(V / sd[..., :, None] / sd[..., None, :], -1.0, 1.0)
     return np.where(np.eye(V.shape[-1], dtype=np.bool_), 1.0, R)

@@ -113,7 +113,11 @@ def _scaled(log_weights: FloatArray) -> FloatArray:
     """Weights with the largest at one."""
     largest = np.max(log_weights, initial=-np.inf)
     if not np.isfinite(largest):
-        raise ArgumentError("importance weights are all zero, or not numbers")
+        raise ArgumentError(
+            "importance weights are all zero, or not numbers",
+            where=f"{np.size(log_weights)} weights, the largest with the logarithm {largest}",
+            fix="give at least one weight above zero",
+        )
     return np.exp(log_weights - largest)
 
 

@@ -38,6 +38,9 @@ LATENT_VARIANCES: Final[Mapping[str, float]] = MappingProxyType(
 )
 """Variance of the latent residual whose distribution function is the inverse link: logistic, normal, Gumbel."""
 
+RESPONSE_SCALE: Final = "use scale='response' of variance_partition"
+"""What to do where there is no latent residual."""
+
 _FARTHEST = 37.0  # the last standard deviation whose density is a normal double
 _LARGEST_EXPONENT = 700.0  # a sum of a few exponentials of it is still finite
 
@@ -53,7 +56,7 @@ class Shares:
     total
         (...) all factors together; on the response scale not the sum of the factors' shares.
     bound
-        Upper bound on the absolute error of the moments behind them; 0 for a closed form.
+        Upper bound on the absolute error of the moments behind them, those of the factors included; 0 for a closed form.
     """
 
     factors: FloatArray
@@ -93,7 +96,7 @@ def latent_variance(link_name: str) -> float:
     link = get_link(link_name)
     if link.name not in LATENT_VARIANCES:
         reason = "a Cauchy residual has no variance" if link.onto_unit_interval else "only links of a probability have a latent residual"
-        raise FamilyError(f"there is no latent residual variance under the {link_name} link", where=reason, fix="use the response scale")
+        raise FamilyError(f"there is no latent residual variance under the {link_name} link", where=reason, fix=RESPONSE_SCALE)
     return LATENT_VARIANCES[link.name]
 
 
@@ -174,12 +177,15 @@ def response_shares(link_name: str, m: FloatArray, factors: FloatArray, variance
     if link.onto_unit_interval:
         return _probit_shares(mean, v) if link is LINKS["probit"] else _probability_shares(link, mean, v)
     if variance is None:
-        raise ArgumentError(f"under the {link_name} link the variance of the response must be given")
+        raise ArgumentError(
+            f"under the {link_name} link the variance of the response must be given", fix="pass it as a VarianceFunction, variance=..."
+        )
     if link is LINKS["log"]:
         return _log_shares(mean, v, variance)
     if link is LINKS["identity"]:
         return _identity_shares(mean, v, variance)
-    raise FamilyError(f"there is no share of variance under the {link_name} link", where=link.refusal)
+    fix = "fit the model with a link that has a population mean, such as log or identity"
+    raise FamilyError(f"there is no share of variance under the {link_name} link", where=link.refusal, fix=fix)
 
 
 def row_variance(X: FloatArray, beta: FloatArray) -> FloatArray:
@@ -267,7 +273,7 @@ def _probit_shares(m: FloatArray, v: FloatArray) -> Shares:
 def _probability_shares(link: Link, m: FloatArray, v: FloatArray) -> Shares:
     """Shares by quadrature, each row by whichever of mu and 1 - mu is below one half at the median, so that no tail is lost."""
     if link.complement is None:
-        raise FamilyError(f"the {link.name} link has no complement of the mean")
+        raise FamilyError(f"the {link.name} link has no complement of the mean", fix="use a link that has one, such as logit")
     factors, total, bound = np.empty(v.shape), np.empty(m.shape), 0.0
     upper = np.asarray(link.inverse(m) > 0.5)
     for side, tail in ((~upper, link.inverse), (upper, link.complement)):
@@ -286,19 +292,26 @@ def _tail_shares(link_name: str, tail: Elementwise, m: FloatArray, v: FloatArray
     if len(v) == 1:
         return Shares(total[None], total, rule.bound)
     reach = _needed_reach(tail, m, s, rule)
-    factors = np.stack([_conditional_share(link_name, tail, m, np.sqrt([part, np.maximum(np.square(s) - part, 0.0)]), reach) for part in v])
-    return Shares(factors, total, rule.bound)
+    spread = [np.sqrt([part, np.maximum(np.square(s) - part, 0.0)]) for part in v]
+    shares, bounds = zip(*(_conditional_share(link_name, tail, m, part, reach) for part in spread), strict=True)
+    return Shares(np.stack(shares), total, max(rule.bound, *bounds))
 
 
-def _conditional_share(link_name: str, tail: Elementwise, m: FloatArray, s: FloatArray, reach: float) -> FloatArray:
-    """Share of one factor; s (2, k) are the standard deviations of the factor and of all others."""
+def _conditional_share(link_name: str, tail: Elementwise, m: FloatArray, s: FloatArray, reach: float) -> tuple[FloatArray, float]:
+    r"""Share of one factor, and the bound on the error of its moments; s (2, k) are the SDs of the factor and of all others.
+
+    With :math:`C(e) = E[f \mid e_f = e]` the moments are E C and E C^2. C is an average of f over real shifts, so that it is analytic where
+    f is and no larger there: the outer rule is for C what it is for f. At each of its nodes the inner rule misses C by at most its bound,
+    :math:`|\hat C - C| \le \epsilon`, and with both in [0, 1] :math:`|\hat C^2 - C^2| \le 2 \epsilon`; the outer weights sum to one.
+    """
     outer, inner = (_product_rule(link_name, float(part.max()), reach) for part in s)
     first, second = np.zeros(m.shape), np.zeros(m.shape)
     for node, weight in zip(outer.nodes, outer.weights, strict=True):
         conditional = normal_average(tail, m + s[0] * node, s[1], inner)
         first += weight * conditional
         second += weight * np.square(conditional)
-    return np.where(s[0] > 0.0, _ratio(second - np.square(first), first * (1.0 - first)), 0.0)
+    share = np.where(s[0] > 0.0, _ratio(second - np.square(first), first * (1.0 - first)), 0.0)
+    return share, outer.bound + 2.0 * inner.bound
 
 
 def _product_rule(link_name: str, largest_sd: float, reach: float) -> NormalRule:
@@ -346,7 +359,7 @@ def _checked_variances(factors: FloatArray) -> FloatArray:
     """Variances of the factors as floats, (F, ...) with F at least 1."""
     v = np.asarray(factors, dtype=np.float64)
     if v.ndim == 0 or len(v) == 0:
-        raise ArgumentError("shares of variance need the variance of at least one factor")
+        raise ArgumentError("shares of variance need the variance of at least one factor", fix="pass an array (F, ...), F at least 1")
     if not np.isfinite(v).all() or (v < 0.0).any():
         raise ArgumentError("a variance of a linear predictor is negative or not finite", fix="check the draws for missing values")
     return v

@@ -51,8 +51,8 @@ def density_terms(draws: FloatArray, point: float) -> FloatArray:
     return np.asarray(np.exp(kernel + start) / (width * np.sqrt(2.0 * np.pi)))
 
 
-def check_varying(draws: FloatArray) -> None:
-    """Refuse draws of which half or more are one number.
+def check_varying(draws: FloatArray, *, where: str | None = None) -> None:
+    """Refuse draws of which half or more are one number; ``where`` says to a reader what they are draws of.
 
     Raises
     ------
@@ -60,7 +60,8 @@ def check_varying(draws: FloatArray) -> None:
     """
     lower, upper = np.quantile(draws, [0.25, 0.75])
     if lower == upper:
-        raise ArgumentError("the draws do not vary, so they have no density", fix="test an inequality instead, such as 'x > 0'")
+        fix = "test an inequality instead, such as 'x > 0'"
+        raise ArgumentError("the draws do not vary, so they have no density", where=where, fix=fix)
 
 
 def within_draws(draws: FloatArray, point: float) -> bool:

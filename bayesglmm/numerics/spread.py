@@ -10,6 +10,7 @@ in multilevel logistic regression. *American Journal of Epidemiology* 161, 81-88
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -21,7 +22,22 @@ from bayesglmm.numerics.elementwise import exp
 from bayesglmm.numerics.intervals import Interval, check_prob
 from bayesglmm.types import FloatArray
 
-RATIO_NAMES: Final[Mapping[str, str]] = MappingProxyType({"logit": "odds ratio", "log": "ratio of means", "cloglog": "hazard ratio"})
+
+@dataclass(frozen=True, slots=True)
+class RatioName:
+    """What a ratio is called, one and several of them."""
+
+    singular: str
+    plural: str
+
+
+RATIO_NAMES: Final[Mapping[str, RatioName]] = MappingProxyType(
+    {
+        "logit": RatioName("odds ratio", "odds ratios"),
+        "log": RatioName("ratio of means", "ratios of means"),
+        "cloglog": RatioName("hazard ratio", "hazard ratios"),
+    }
+)
 """What the exponential of a difference of predictors is, by link; under the other links it has no name.
 
 Under cloglog it is the ratio of two hazards of an event in one interval of time, where the response says whether it has happened.
@@ -111,5 +127,8 @@ def interval_ratio(change: FloatArray, w: FloatArray, level: float) -> Interval:
 def _root(mean: FloatArray, variance: FloatArray) -> FloatArray:
     """Take the standard deviation, once mean and variance are numbers that can be."""
     if not (np.isfinite(mean).all() and np.isfinite(variance).all()) or (variance < 0.0).any():
-        raise ArgumentError("the mean of a predictor is not finite, or its variance is negative or not finite")
+        raise ArgumentError(
+            "the mean of a predictor is not finite, or its variance is negative or not finite",
+            fix="choose rows nearer to the data, and check that the draws are finite and no standard deviation is negative",
+        )
     return np.sqrt(variance)

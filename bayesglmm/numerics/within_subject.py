@@ -5,9 +5,10 @@ The two predictors of a random subject are bivariate normal given the parameters
 
 .. math:: P(h(\eta_2) - h(\eta_1) \le t) = E_e\,\Phi\!\left(\frac{g(t + h(m_1 + s_1 e)) - m_2 - a e}{r}\right),
 
-with :math:`t + h` cut off at the ends of the means. This is one integral, by the trapezoid rule, whose step is halved until the
-probability settles. Where r is zero (random intercepts alone: the subject's second predictor follows from the first) the difference is a
-function of e alone; it is cut at its turning points into monotone pieces, and each piece has its normal probability exactly.
+with :math:`t + h` cut off at the ends of the means. This is one integral, by the trapezoid rule, whose step is halved until the ends
+settle; where the cut is within reach, places crowd towards it. Where r is zero (random intercepts alone: the subject's second predictor
+follows from the first) the difference is a function of e alone; it is cut at its turning points into monotone pieces, and each piece has
+its normal probability exactly.
 Quantiles are found between proven brackets. No simulation.
 """
 
@@ -22,13 +23,11 @@ from bayesglmm.numerics.intervals import check_prob
 from bayesglmm.numerics.links import Link
 from bayesglmm.types import BoolArray, FloatArray, IntArray
 
-SETTLED = 1e-8
-"""A probability is settled when halving the step of the rule changes it by less."""
-
 SETTLED_END = 1e-6
 """An end is settled when halving the step moves it by less, relative to the length of its interval."""
 
 _REACH = 7.5  # beyond it lies 6e-14 of a standard normal
+_CROWDING = 30.0  # a place that far in u is 1e-13 from an edge
 _FIRST_STEP, _LAST_STEP = 2.0**-1, 2.0**-7
 _SCAN = 129  # places, beside the two centres, at which the slope of the difference is looked at
 _HALVINGS = 54
@@ -136,7 +135,10 @@ def subject_pair(m: FloatArray, v: FloatArray, change: FloatArray, change_varian
     given = [np.asarray(x, dtype=np.float64) for x in (m, v, change, change_variance, second_variance)]
     m, v, change, change_variance, second_variance = np.broadcast_arrays(*given)
     if not all(np.isfinite(x).all() for x in given) or min(x.min(initial=0.0) for x in (v, change_variance, second_variance)) < 0.0:
-        raise ArgumentError("the mean of a predictor is not finite, or its variance is negative or not finite")
+        raise ArgumentError(
+            "the mean of a predictor is not finite, or its variance is negative or not finite",
+            fix="choose rows nearer to the data, and check that the draws are finite and no standard deviation is negative",
+        )
     covariance = np.where(v > 0.0, 0.5 * (second_variance - v - change_variance), 0.0)
     some = np.where(v > 0.0, v, 1.0)
     rest = change_variance - np.square(covariance) / some
@@ -144,8 +146,8 @@ def subject_pair(m: FloatArray, v: FloatArray, change: FloatArray, change_varian
     return SubjectPair(m, np.sqrt(v), m + change, loading, np.sqrt(np.where(rest > _FOLLOWS * change_variance, rest, 0.0)))
 
 
-def difference_cdf(link: Link, pair: SubjectPair, t: FloatArray) -> FloatArray:
-    r"""Share of subjects with :math:`h(\eta_2) - h(\eta_1) \le t`, per draw.
+def difference_intervals(link: Link, pair: SubjectPair, level: float) -> DifferenceIntervals:
+    r"""Central intervals of :math:`h(\eta_2) - h(\eta_1)` over subjects.
 
     Parameters
     ----------
@@ -153,37 +155,6 @@ def difference_cdf(link: Link, pair: SubjectPair, t: FloatArray) -> FloatArray:
         With an increasing inverse on all real predictors.
     pair
         S draws.
-    t
-        Shape (S,).
-
-    Returns
-    -------
-    ndarray, shape (S,)
-
-    Raises
-    ------
-    ArgumentError
-        If a mean is beyond the range of a double.
-    """
-    law, places = _make_law(link, pair, _FIRST_STEP), np.asarray(t, dtype=np.float64)
-    active = np.arange(len(places))
-    height = _cdf(law, places, active)
-    while active.size:
-        law = replace(law, step=0.5 * law.step)
-        finer = _cdf(law, places[active], active)
-        unsettled = (np.abs(finer - height[active]) > SETTLED) & (law.step[active] > _LAST_STEP)
-        height[active] = finer
-        active = active[unsettled]
-    return height
-
-
-def difference_intervals(link: Link, pair: SubjectPair, level: float) -> DifferenceIntervals:
-    r"""Central intervals of :math:`h(\eta_2) - h(\eta_1)` over subjects.
-
-    Parameters
-    ----------
-    link, pair
-        As for :func:`difference_cdf`.
     level
         Share of subjects inside.
 
@@ -237,7 +208,7 @@ def _cdf(law: _Law, t: FloatArray, index: IntArray) -> FloatArray:
     height = np.empty(len(index))
     for step in np.unique(law.step[index]):
         part = np.flatnonzero(law.step[index] == step)
-        width = law.knots.shape[1] if step == 0.0 else int(2.0 * _REACH / step)
+        width = law.knots.shape[1] if step == 0.0 else int((2.0 * _REACH + _CROWDING) / step)
         block = max(1, _VALUES_AT_ONCE // width)
         for start in range(0, len(part), block):
             some = part[start : start + block]
@@ -248,15 +219,49 @@ def _cdf(law: _Law, t: FloatArray, index: IntArray) -> FloatArray:
 
 def _cdf_by_rule(law: _Law, t: FloatArray, index: IntArray, step: float) -> FloatArray:
     """Average over e of the share of subjects at or below t among those with that e."""
-    link, pair = law.link, law.pair
+    edge, height = _edges(law, t, index), np.empty(len(index))
     count = int(np.ceil(_REACH / step))
     e = step * np.arange(-count, count + 1, dtype=np.float64)
     weight = np.exp(-0.5 * np.square(e))
+    whole, cut = np.flatnonzero(np.isnan(edge)), np.flatnonzero(~np.isnan(edge))
+    height[whole] = _shares(law, t[whole], index[whole], e) @ (weight / weight.sum())
+    height[cut] = _average_to_edge(law, t[cut], index[cut], edge[cut], step)
+    return height
+
+
+def _edges(law: _Law, t: FloatArray, index: IntArray) -> FloatArray:
+    """Find the e beyond which the second mean would have to leave its range, (k,); nan where there is none.
+
+    The share is one beyond it for a positive t, zero for a negative one, and for some links (cloglog) it as good as jumps there.
+    """
+    low, high = law.link.mean_interval
+    last = np.where(t > 0.0, high, low) - t
+    exists = (last > low) & (last < high) & (law.pair.first_sd[index] > 0.0)
+    sd = np.where(exists, law.pair.first_sd[index], 1.0)
+    place = (law.link.link(np.where(exists, last, 0.5)) - law.pair.first[index]) / sd
+    return np.where(exists & (np.abs(place) < _REACH), place, np.nan)
+
+
+def _average_to_edge(law: _Law, t: FloatArray, index: IntArray, edge: FloatArray, step: float) -> FloatArray:
+    r"""Average over e on both sides of an edge: trapezoid rule in u, with :math:`\log(1 + e^{-u})` the distance from the edge.
+
+    Far from it places are one step apart, near it they crowd, so that no place of the rule crosses the edge when t changes.
+    """
+    above = t > 0.0
+    u = step * np.arange(-np.ceil(2.0 * _REACH / step), np.ceil(_CROWDING / step) + 1.0)
+    e = edge[:, None] + np.where(above, -1.0, 1.0)[:, None] * np.log1p(np.exp(-u))
+    weight = np.exp(-0.5 * np.square(e)) * special.expit(-u) * (step / np.sqrt(2.0 * np.pi))
+    return np.asarray((_shares(law, t, index, e) * weight).sum(axis=1) + np.where(above, special.ndtr(-edge), 0.0))
+
+
+def _shares(law: _Law, t: FloatArray, index: IntArray, e: FloatArray) -> FloatArray:
+    """Share of subjects at or below t (k,) among those with an e, of shape (j,) or (k, j): (k, j)."""
+    link, pair = law.link, law.pair
     first = link.inverse(pair.first[index, None] + pair.first_sd[index, None] * e)
     needed = link.link(np.clip(t[:, None] + first, *link.mean_interval))
     with np.errstate(over="ignore"):
         z = (needed - pair.second[index, None] - pair.loading[index, None] * e) / pair.rest_sd[index, None]
-    return np.asarray(special.ndtr(z) @ (weight / weight.sum()))
+    return np.asarray(special.ndtr(z))
 
 
 def _cdf_of_pieces(law: _Law, t: FloatArray, index: IntArray) -> FloatArray:

@@ -38,9 +38,9 @@ def plot_caterpillar(effects: Result, *, scale: str = "rank", title: str | None 
     ArgumentError
         If the result is no result of ``random_effects``, speaks of several factors, or the scale is unknown.
     """
-    table = effects.table
-    if not {"factor", "level", "effect", "rank"} <= set(map(str, table.columns)):
+    if not isinstance(effects, Result) or not {"factor", "level", "effect", "rank"} <= set(map(str, effects.table.columns)):
         raise nothing_to_draw("random_effects", effects)
+    table = effects.table
     factors = list(dict.fromkeys(table["factor"]))
     if len(factors) != 1:
         raise ArgumentError(f"a caterpillar shows one factor, not {', '.join(factors)}", fix="random_effects(fit, factor=...)")
@@ -53,6 +53,8 @@ def plot_caterpillar(effects: Result, *, scale: str = "rank", title: str | None 
     figure, panels = new_panels(1, len(names), width=max(5.0, PANEL_WIDTH * len(names)), height=height)
     for panel, name in zip(panels, names, strict=True):
         _draw(panel, panels_of[name].loc[order] if scale == "rank" else panels_of[name].sort_values("mean"), scale)
+        if "random_effect" in effects.draws:  # of coefficients, zero is nothing special
+            panel.axvline(0.0, color=INK, linewidth=0.8, zorder=0)
         panel.set_xlabel(f"{effect_name(name)} of {plain(factors[0])}")
     panels[0].set_ylabel("normal quantile" if scale == "normal" else plain(factors[0]))
     figure.suptitle(plain(title or effects.title))
@@ -63,7 +65,6 @@ def _draw(panel: Any, levels: pd.DataFrame, scale: str) -> None:
     """Fill one panel from the lowest level to the highest."""
     n = len(levels)
     heights = ndtri((np.arange(n) + 0.5) / n) if scale == "normal" else np.arange(n)
-    panel.axvline(0.0, color=INK, linewidth=0.8)
     panel.hlines(heights, levels["ci_lower"], levels["ci_upper"], color=COLOURS[0], linewidth=1.2)
     panel.plot(levels["mean"], heights, "o", color=COLOURS[1], markersize=3.5)
     if scale == "rank":

@@ -11,7 +11,7 @@ from bayesglmm.post.result import Result
 from bayesglmm.types import FloatArray
 
 RADII = (1.0, 2.0)
-"""Ellipses around the fixed effects, in SDs of the random effects."""
+"""Ellipses around the posterior means of the fixed effects, in SDs of the random effects."""
 
 
 def plot_shrinkage(
@@ -26,7 +26,7 @@ def plot_shrinkage(
     effects
         The two effects; the first two when None.
     spread
-        Shape (2, 2): covariance of the two random effects, drawn as ellipses of one and two SDs around their mean; none when None.
+        Shape (2, 2): covariance of the two random effects, drawn as ellipses of one and two SDs around the fixed effects; none when None.
     title
         Instead of the result's own.
 
@@ -39,9 +39,9 @@ def plot_shrinkage(
     ArgumentError
         If the result is no result of ``pooling``, or an effect is not there.
     """
-    table = pooled.table
-    if not {"separate", "pooled", "effect", "level"} <= set(map(str, table.columns)):
+    if not isinstance(pooled, Result) or not {"separate", "pooled", "effect", "level"} <= set(map(str, pooled.table.columns)):
         raise nothing_to_draw("pooling", pooled)
+    table = pooled.table
     known = list(dict.fromkeys(table["effect"]))
     pair = tuple(known[:2]) if effects is None else effects
     if len(pair) != 2 or not set(pair) <= set(known):
@@ -49,9 +49,10 @@ def plot_shrinkage(
             f"arrows need two effects of {table['factor'].iloc[0]}, not {', '.join(map(str, pair))}",
             fix=f"the effects are: {', '.join(known)}",
         )
-    separate, partial = (np.column_stack([table.loc[table["effect"] == e, column] for e in pair]) for column in ("separate", "mean"))
+    columns = ("separate", "mean", "center")
+    separate, partial, center = (np.column_stack([table.loc[table["effect"] == e, column] for e in pair]) for column in columns)
     figure, axes = new_figure(width=6.5, height=5.5)
-    _draw_spread(axes, partial.mean(axis=0), spread)
+    _draw_spread(axes, center[0], spread)
     known_both = np.isfinite(separate).all(axis=1)
     for start, end in zip(separate[known_both], partial[known_both], strict=True):
         axes.annotate("", xy=tuple(end), xytext=tuple(start), arrowprops={"arrowstyle": "->", "color": GREY, "shrinkA": 0, "shrinkB": 0})

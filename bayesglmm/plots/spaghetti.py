@@ -29,9 +29,9 @@ def plot_spaghetti(curves: Result, *, ylabel: str | None = None, title: str | No
     ArgumentError
         If the result is no result of ``curves``.
     """
-    table = curves.table
-    if "curve" not in curves.draws or table.empty:
+    if not isinstance(curves, Result) or "curve" not in curves.draws or curves.table.empty:
         raise nothing_to_draw("curves", curves)
+    table = curves.table
     x = str(table.columns[0])
     figure, axes = new_figure()
     for _, line in table[table["target"] == "group"].groupby("level", sort=False):

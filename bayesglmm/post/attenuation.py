@@ -9,11 +9,11 @@ import pandas as pd
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.contrast import Compare
-from bayesglmm.post.contrasts import CONTRAST, contrasts
+from bayesglmm.post.contrasts import COMPARES, CONTRAST, contrasts
 from bayesglmm.post.intervals import IntervalChoice, make_interval, summarise
 from bayesglmm.post.marginal import MARGINAL, SUBJECT, marginal_coefficients
 from bayesglmm.post.means import MEAN, means
-from bayesglmm.post.result import Result, draws_dataset
+from bayesglmm.post.result import Result, draws_dataset, join_columns, target_sentence
 from bayesglmm.types import FloatArray, Scale, Target, check_choice
 
 RATIO: Final = "ratio"
@@ -61,8 +61,16 @@ def attenuation(fit: Fit, *, weights: Any = None, ci_prob: float = 0.95, ci_kind
     coords = {"coefficient": np.array(names, dtype=object)}
     draws = draws_dataset({SUBJECT: subject, MARGINAL: marginal, RATIO: ratio}, sizes, "coefficient", coords)
     notes = [n for n in source.notes if not n.startswith(("ratio is", "logit_approximation"))]
-    notes = ["mean to ci_upper are of marginal over subject-specific, per draw.", *_ratio_notes(names, subject, ratio), *notes]
-    return Result("Attenuation of coefficients: marginal over subject-specific", source.target, table, draws, tuple(notes), choice)
+    notes = [*_ratio_notes(names, subject, ratio), *notes]
+    return Result("Attenuation of coefficients: marginal over subject-specific", _target(fit), table, draws, tuple(notes), choice)
+
+
+def _target(fit: Fit) -> str:
+    """Say that the summaries are of a ratio, and what its two coefficients are."""
+    factors = list(dict.fromkeys(g.name for g in fit.design.groups))
+    own = f"coefficients at given random effects of {', '.join(factors)}" if factors else "the same coefficients"
+    marginal = f"marginal: {target_sentence('population', factors)}"
+    return f"mean to ci_upper: marginal over subject_specific, per draw. {marginal}. subject_specific: {own}"
 
 
 def compare_targets(  # noqa: PLR0913 (one public call; all but four are keywords)
@@ -125,11 +133,11 @@ def compare_targets(  # noqa: PLR0913 (one public call; all but four are keyword
     else:
         found = [contrasts(fit, variable, values, at, target=t, compare=compare, **common) for t in chosen]
     names, draws = _quantities(chosen, [_joined(r, MEAN if variable is None else CONTRAST) for r in found])
-    labels = _labels(found[0].table, len(names))
+    labels = _labels(found[0].table, len(names), () if variable is None else (COMPARES,))
     quantities = np.tile(np.array(names, dtype=object), len(found[0].table))
-    table = labels.assign(**{QUANTITY: quantities, **_summarised(draws, choice)})
+    table = join_columns(labels, {QUANTITY: quantities, **_summarised(draws, choice)}, reserved=(VALUE,))
     sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
-    coords = {str(c): table[c].to_numpy() for c in (*labels.columns, QUANTITY)}
+    coords = {str(c): table[c].to_numpy() for c in table.columns[: labels.shape[1] + 1]}
     what = "Means" if variable is None else f"Contrasts of {variable}"
     notes = dict.fromkeys(n for r in found for n in r.notes)
     first = _joined(found[0], MEAN if variable is None else CONTRAST)
@@ -174,12 +182,11 @@ def _quantities(targets: Sequence[Target], draws: Sequence[FloatArray]) -> tuple
     return names, stacked.reshape(len(stacked), -1)
 
 
-def _labels(table: pd.DataFrame, times: int) -> pd.DataFrame:
-    """Columns that tell lines apart, each line repeated; the sentence names one target only and is left out."""
+def _labels(table: pd.DataFrame, times: int, without: Sequence[str]) -> pd.DataFrame:
+    """Columns that tell lines apart, each line repeated; a sentence that names one target only is left out."""
     names = [str(c) for c in table.columns]
-    kept = [n for n in names[: names.index("mean")] if n != "compares"]
-    labels = table.loc[table.index.repeat(times), kept].reset_index(drop=True)
-    return labels.rename(columns={QUANTITY: f"{QUANTITY}_"})
+    kept = [n for n in names[: names.index("mean")] if n not in without]
+    return table.loc[table.index.repeat(times), kept]
 
 
 def _summarised(draws: FloatArray, choice: IntervalChoice) -> dict[str, FloatArray]:

@@ -5,27 +5,24 @@ A change is a :class:`~bayesglmm.post.rows.Rows` like any other, so that its mea
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from bayesglmm.design.expressions import unknown_column
-from bayesglmm.errors import ArgumentError, ColumnError, DesignWarning, MissingValueError
+from bayesglmm.errors import ArgumentError, ColumnError, DesignError, DesignWarning, MissingValueError
 from bayesglmm.fit.fit import Fit
+from bayesglmm.numerics.contrast import stencil
 from bayesglmm.post.rows import Rows, build_rows, predictor_columns
-from bayesglmm.types import FloatArray, IntArray
+from bayesglmm.post.slopes import RELATIVE_STEP, ROW_STEP, SMALLEST_STEP, SMOOTH
+from bayesglmm.types import BoolArray, FloatArray, IntArray
 
 VERSUS: Final = "versus_"
 """Beginning of the names of the columns of the row that is subtracted."""
-
-STEPS_PER_SPREAD = 1024
-"""Steps of the difference quotients in one SD of the variable."""
-
-JUMP = 1e-3
-"""Two difference quotients of a smooth column differ by about 1e-6 of the column over a step; a jump makes them differ by half of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +42,24 @@ class RowPair:
     change: Rows
 
 
-def chosen_factors(fit: Fit, over: Sequence[str] | str | None) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class _Points:
+    """Five points (5, n) around each value (n,) of a number, and weights (5, n) of its derivative: of fourth and of second order."""
+
+    x: FloatArray
+    step: FloatArray
+    points: FloatArray
+    fourth: FloatArray
+    second: FloatArray
+
+
+def chosen_factors(fit: Fit, over: Collection[str] | str | None) -> tuple[str, ...]:
     """Names of the grouping factors whose levels are the subjects: those named, all when None.
 
     Raises
     ------
     ArgumentError
-        If the model has no grouping factor, or one is named that it does not have.
+        If the model has no grouping factor, or one is named that it does not have; lists all and the nearest.
     """
     known = tuple(dict.fromkeys(g.name for g in fit.design.groups))
     if not known:
@@ -60,11 +68,33 @@ def chosen_factors(fit: Fit, over: Sequence[str] | str | None) -> tuple[str, ...
         )
     if over is None:
         return known
-    named = [over] if isinstance(over, str) else list(over) if isinstance(over, Sequence) else []
-    wrong = [n for n in named if n not in known]
-    if wrong or not named:
-        raise ArgumentError(f"over={over!r} does not name grouping factors of the model", fix=f"the factors are: {', '.join(known)}")
-    return tuple(n for n in known if n in named)
+    listed = f"the factors are: {', '.join(known)}"
+    if isinstance(over, Mapping) or not isinstance(over, Collection):
+        raise ArgumentError(f"over={over!r} is neither a name nor a list of names", fix=f"name grouping factors; {listed}")
+    names = [over] if isinstance(over, str) else list(over)
+    if not names:
+        raise ArgumentError("over names no grouping factor", where=f"over={over!r}", fix=f"leave it out for all; {listed}")
+    for name in names:
+        if name not in known:
+            near = get_close_matches(str(name), known, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise ArgumentError(f"over names {name!r}, which is no grouping factor of the model", fix=f"{hint}{listed}")
+    return tuple(n for n in known if n in names)
+
+
+def subject_words(factors: Sequence[str], *, single: bool = False) -> str:
+    """Say who the subjects are: levels of one factor, combinations of one level of each of several.
+
+    Parameters
+    ----------
+    factors
+        Names of grouping factors, at least one.
+    single
+        Whether one subject is meant.
+    """
+    if len(factors) == 1:
+        return f"level{'' if single else 's'} of {factors[0]}"
+    return f"combination{'' if single else 's'} of levels of {', '.join(factors[:-1])} and {factors[-1]}"
 
 
 def others_at_zero(fit: Fit, factors: Sequence[str]) -> str:
@@ -81,11 +111,10 @@ def only(fit: Fit, rows: Rows, factors: Sequence[str]) -> Rows:
 def slope_rows(fit: Fit, variable: str, at: Any) -> Rows:
     r"""Differentiate rows with respect to one number: :math:`\partial x / \partial t` and :math:`\partial z / \partial t`.
 
-    .. math:: \tfrac13 (4 q_h - q_{2h}), \qquad q_h = \frac{x(t + h) - x(t - h)}{2 h}
-
-    of every column of the design, with h the power of two next below 1/1024 of the variable's SD in the data. Exact up to rounding where
-    a column is a polynomial of t up to degree four (products with other columns included), otherwise wrong by :math:`h^4 x^{(5)} / 30`.
-    At a kink it is the mean of the slopes on both sides.
+    Every column of the design is differentiated by differences of fourth order, with the points and steps of
+    :func:`bayesglmm.post.slopes.slopes`: a step is at most ``ROW_STEP`` SDs of the variable and ``RELATIVE_STEP`` of its value, so that
+    log(x) is followed near zero, and at the ends of the observed range the points lie inside. Exact up to rounding where a column is a
+    polynomial of t up to degree four (products with other columns included), otherwise wrong by at most :math:`h^4 x^{(5)} / 5`.
 
     Parameters
     ----------
@@ -107,20 +136,30 @@ def slope_rows(fit: Fit, variable: str, at: Any) -> Rows:
     ColumnError
         If the predictor does not read ``variable``, or it is not a number.
     ArgumentError
-        If a column jumps there, or has a pole nearby.
+        If ``variable`` does not vary in the data, or a grouping factor is named in ``at``.
+    DesignError
+        If a column jumps or bends there, as ``abs(x)`` does at 0, or has a pole nearby.
     LevelError, MissingValueError
         If a row, or one a little to its side, cannot be coded.
     """
     _check_number(fit, variable)
     rows = _named(fit, variable, {} if at is None else at)
     base = build_rows(fit, rows, target="population")
-    step = _step(fit.frame[variable].to_numpy(dtype=np.float64))
-    (near, size), (far, _) = (_quotient(fit, rows, base, variable, h) for h in (step, 2.0 * step))
-    rough = np.abs(near - far) * step > JUMP * np.maximum(size, 1.0)
-    if rough.any():
-        where = f"{variable} = {base.frame[variable].iloc[int(np.flatnonzero(rough.any(axis=1))[0])]:g}"
-        raise ArgumentError(f"the design jumps near this value of {variable}, so there is no slope", where=where)
-    return _unstack((4.0 * near - far) / 3.0, base)
+    trained = fit.frame[variable].to_numpy(dtype=np.float64)
+    around = _points(variable, base.frame[variable].to_numpy(dtype=np.float64), trained)
+    here, design = _stack(base), _stack(build_rows(fit, None, target="population"))
+    # the rows themselves are subtracted first, so that the derivative of a constant column is zero exactly
+    near = np.stack([_stack(_shifted(fit, rows, base, variable, p)) - here for p in around.points])
+    found = np.einsum("jn,jnk->nk", around.fourth, near)
+    typical = np.ptp(design, axis=0) / np.ptp(trained)
+    rough = np.flatnonzero(_rough(around, near, found, typical))
+    if rough.size:
+        raise DesignError(
+            "the formula's columns are not smooth where a slope is asked for",
+            where=f"{variable} = {around.x[rough[0]]:g}",
+            fix=f"compare two values instead, heterogeneity(fit, {{{variable!r}: [a, b]}}, of='contrast')",
+        )
+    return _unstack(found, base)
 
 
 def pair_rows(fit: Fit, at: Any, versus: Any) -> RowPair:
@@ -137,12 +176,13 @@ def pair_rows(fit: Fit, at: Any, versus: Any) -> RowPair:
     Raises
     ------
     ArgumentError
-        If the rows do not pair.
+        If the rows do not pair, or a grouping factor is named.
     ColumnError, DesignWarning, MissingValueError
         If a row is not what it must be.
     """
     second = build_rows(fit, {} if at is None else at, target="population")
     if versus is not None:
+        _check_versus(fit, versus)
         first, notes = build_rows(fit, versus, target="population"), second.notes
         if first.notes != notes:
             notes = (*(f"at: {n}" for n in notes), *(f"versus: {n}" for n in first.notes))
@@ -155,6 +195,15 @@ def pair_rows(fit: Fit, at: Any, versus: Any) -> RowPair:
             f"a contrast compares two rows, and at has {second.n_rows}", where="at", fix="name what is subtracted, versus={...}"
         )
     return _pair(_take(second, np.array([0])), _take(second, np.array([1])), second.notes)
+
+
+def _check_versus(fit: Fit, versus: Any) -> None:
+    """Refuse a grid that names a level; for ``at`` the rows are refused in words that name it."""
+    read = predictor_columns(fit, levels=False)
+    named = [c for g in fit.design.encoding.groups for c in g.columns if isinstance(versus, Mapping) and c in versus and c not in read]
+    if named:
+        what = "a grouping factor is named in versus, and its levels are not read here"
+        raise ArgumentError(what, where=f"column {named[0]!r}", fix="leave it out of versus: the levels of all factors are random ones")
 
 
 def _check_number(fit: Fit, variable: str) -> None:
@@ -178,24 +227,50 @@ def _named(fit: Fit, variable: str, at: Any) -> Any:
     return {**grid, variable: list(dict.fromkeys(build_rows(fit, grid, target="population").frame[variable].tolist()))}
 
 
-def _step(column: FloatArray) -> float:
-    """Take a power of two, so that adding it to a number of few digits is exact."""
-    spread = float(column.std()) or max(float(np.abs(column).max(initial=0.0)), 1.0)
-    return float(2.0 ** np.floor(np.log2(spread / STEPS_PER_SPREAD)))
+def _points(variable: str, x: FloatArray, trained: FloatArray) -> _Points:
+    """Choose the points around each value from the variable's values in the data.
+
+    Steps are those of :func:`bayesglmm.post.slopes.slopes`, made powers of two: adding one to a number of few digits is exact.
+    """
+    if not np.ptp(trained) > 0.0:
+        where = f"column {variable!r} is {trained[0]:g} in all rows of the data"
+        raise ArgumentError("a slope needs a column that varies", where=where, fix="choose another variable")
+    sd = float(trained.std(ddof=1))
+    largest = np.where(x == 0.0, ROW_STEP * sd, RELATIVE_STEP * np.abs(x))
+    step = np.exp2(np.floor(np.log2(np.clip(largest, SMALLEST_STEP * sd, ROW_STEP * sd))))
+    return _Points(x, step, *stencil(x, step, float(trained.min()), float(trained.max())))
 
 
-def _quotient(fit: Fit, rows: Any, base: Rows, variable: str, step: float) -> tuple[FloatArray, FloatArray]:
-    """Central difference quotient of all columns (n, k), over the distance that was really taken, and the columns' size there."""
-    values = base.frame[variable].to_numpy(dtype=np.float64)
-    after, before = values + step, values - step
-    right, left = (_stack(_shifted(fit, rows, base, variable, values)) for values in (after, before))
-    return (right - left) / (after - before)[:, None], np.maximum(np.abs(right), np.abs(left))
+def _rough(around: _Points, near: FloatArray, found: FloatArray, typical: FloatArray) -> BoolArray:
+    """Whether some column jumps or bends near each row, (n,).
+
+    Parameters
+    ----------
+    around
+        The points.
+    near
+        Shape (5, n, k): columns at the points, less those at the row.
+    found
+        Shape (n, k): derivatives.
+    typical
+        Shape (k,): range of each column in the data per range of the variable, since a derivative may be zero.
+
+    Notes
+    -----
+    Derivatives of second and of fourth order must agree, and so must those from the points on either side: exactly on a bend the former
+    do, because both are the mean of the slopes on its two sides.
+    """
+    check = np.einsum("jn,jnk->nk", around.second, near)
+    sides = (4.0 * (near[1] + near[3]) - near[0] - near[4]) / (2.0 * around.step[:, None])
+    central = around.points[2] == around.x
+    apart = np.maximum(np.abs(found - check), np.where(central[:, None], np.abs(sides), 0.0))
+    return np.asarray(np.any(apart > SMOOTH * np.maximum(np.abs(found), typical), axis=1))
 
 
 def _shifted(fit: Fit, rows: Any, base: Rows, variable: str, values: FloatArray) -> Rows:
-    """Code the rows with other values of the variable."""
-    grid = isinstance(rows, Mapping)
-    shifted = {**rows, variable: list(dict.fromkeys(values.tolist()))} if grid else base.frame.assign(**{variable: values})
+    """Code the rows with other values (n,) of the variable, equal ones where the rows have equal ones."""
+    first = ~base.frame[variable].duplicated().to_numpy()
+    shifted = {**rows, variable: values[first].tolist()} if isinstance(rows, Mapping) else base.frame.assign(**{variable: values})
     try:
         with warnings.catch_warnings():
             # the rows themselves have been coded with their warnings; a step beside the last one is no extrapolation to speak of

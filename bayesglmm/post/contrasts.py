@@ -1,21 +1,30 @@
 r"""Contrasts: the mean of a named target at one value of a column against that at another, per draw, summarised last."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
+from bayesglmm.design.table import row_count
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.contrast import COMPARISONS, NULL, Compare
 from bayesglmm.post.intervals import IntervalChoice, make_interval, summarise
-from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
-from bayesglmm.post.scenarios import Averages, Scene, average_versions, base_rows, check_variable, make_scene, rows_at, scene_sentence
+from bayesglmm.post.lines import Lines, line_draws, lines_beyond, summarise_versions
+from bayesglmm.post.result import Result, join_columns, run_notes
+from bayesglmm.post.scenarios import Averages, Scene, base_rows, check_variable, make_scene, rows_at, scene_sentence
 from bayesglmm.post.values import Pair, shown, value_pairs
 from bayesglmm.types import FloatArray, Scale, Target, check_choice
 
 CONTRAST: Final = "contrast"
+COMPARES: Final = "compares"
+
+FEW_VALUES: Final = 10
+"""So many values of a factor are compared on any rows without being named."""
+
+MAX_ROWS: Final = 2**20
+"""Most rows times values where the values of a factor with more levels are not named."""
 
 _WHOSE: Final[Mapping[Target, str]] = {
     "average_subject": "average subject",
@@ -42,11 +51,17 @@ class Comparison:
         Difference, ratio or odds ratio.
     scale
         Of a difference.
+    keep_draws
+        Whether the result keeps its draws.
+    positive
+        Whether the table gets ``prob_positive``.
     """
 
     target: Target
     compare: Compare
     scale: Scale
+    keep_draws: bool = True
+    positive: bool = False
 
 
 def contrasts(  # noqa: PLR0913 (one public call; all but four are keywords)
@@ -61,6 +76,7 @@ def contrasts(  # noqa: PLR0913 (one public call; all but four are keywords)
     by: str | Sequence[str] | None = None,
     over: str | Sequence[str] | None = None,
     weights: Any = None,
+    keep_draws: bool = True,
     ci_prob: float = 0.95,
     ci_kind: str = "eti",
 ) -> Result:
@@ -79,7 +95,7 @@ def contrasts(  # noqa: PLR0913 (one public call; all but four are keywords)
         transforms of it in the formula follow it; other columns of the table, though made from it, do not.
     values
         A list of values, each later one compared with the first; a list of pairs (from, to); None for all levels of a factor against its
-        reference, and for a number one unit up from its mean.
+        reference (refused for many levels on many rows), and for a number one unit up from its mean.
     at
         The other columns. None for the rows of the data, with the variable set to each value in turn (standardization); a mapping for a
         grid, ``{}`` for one row with the other columns at their mean or reference level; any table for new rows, its column of the
@@ -92,6 +108,8 @@ def contrasts(  # noqa: PLR0913 (one public call; all but four are keywords)
         Of a difference: ``response``, or ``link`` for the difference of the links of the means.
     by, over, weights
         As for :func:`bayesglmm.post.means.means`.
+    keep_draws
+        Whether the result keeps its draws; without them, memory does not grow with draws x rows where every row is a line.
     ci_prob, ci_kind
         Level and kind (``eti``, ``hdi``) of the intervals.
 
@@ -104,7 +122,8 @@ def contrasts(  # noqa: PLR0913 (one public call; all but four are keywords)
     Raises
     ------
     ArgumentError, ColumnError, LevelError, MissingValueError
-        If an argument, a value or a row is not what it must be; if a ratio meets a mean that is not positive.
+        If an argument, a value or a row is not what it must be; if a ratio meets a mean that is not positive; if a factor has too many
+        levels for the rows and ``values`` does not choose among them.
     FamilyError
         If odds are asked of a mean that is no probability, or the link has no population mean.
 
@@ -115,10 +134,13 @@ def contrasts(  # noqa: PLR0913 (one public call; all but four are keywords)
     *Biometrika* 71, 431-444). Ratios are taken from logarithms of the means, so that they keep their digits in the tails.
     """
     choice = make_interval(ci_prob, ci_kind)
-    how = make_comparison(fit, target, compare, scale)
+    how = replace(make_comparison(fit, target, compare, scale), keep_draws=keep_draws)
     scene = make_scene(variable, at, by=by, over=over, weights=weights)
     check_variable(fit, scene, target)
-    return compare_pairs(fit, scene, value_pairs(fit, variable, values), how, choice)
+    pairs = value_pairs(fit, variable, values)
+    if values is None:
+        _check_size(fit, scene, pairs, target)
+    return compare_pairs(fit, scene, pairs, how, choice)
 
 
 def make_comparison(fit: Fit, target: Target, compare: Compare, scale: Scale) -> Comparison:
@@ -142,9 +164,24 @@ def make_comparison(fit: Fit, target: Target, compare: Compare, scale: Scale) ->
     return Comparison(target, compare, scale)
 
 
-def compare_pairs(
-    fit: Fit, scene: Scene, pairs: Sequence[Pair], how: Comparison, choice: IntervalChoice, *, positive: bool = False
-) -> Result:
+def _check_size(fit: Fit, scene: Scene, pairs: Sequence[Pair], target: Target) -> None:
+    """Refuse to compare many levels, which nobody named, on many rows."""
+    n_values = len(pairs) + 1
+    if n_values <= FEW_VALUES:
+        return
+    if scene.at is None:
+        rows = len(fit.frame)
+    else:
+        rows = rows_at(fit, scene, None, pairs[0][0], target).n_rows if isinstance(scene.at, Mapping) else row_count(scene.at)
+    if n_values * rows > MAX_ROWS:
+        raise ArgumentError(
+            f"{n_values:,} levels on {rows:,} rows each are more than the {MAX_ROWS:,} rows that are compared without being asked for",
+            where=f"column {scene.variable!r}",
+            fix="name the values to compare, values=[...], or give fewer rows, at=...",
+        )
+
+
+def compare_pairs(fit: Fit, scene: Scene, pairs: Sequence[Pair], how: Comparison, choice: IntervalChoice) -> Result:
     """Contrasts of pairs of values.
 
     Parameters
@@ -159,8 +196,6 @@ def compare_pairs(
         What is compared.
     choice
         Level and kind of the intervals.
-    positive
-        Whether the table gets ``prob_positive``.
 
     Returns
     -------
@@ -178,40 +213,58 @@ def compare_pairs(
         raise ArgumentError("at names the column whose values are compared", where=f"column {scene.variable!r}", fix=fix)
     values = list({repr(v): v for pair in pairs for v in pair}.values())
     base = None if grid else base_rows(fit, scene, how.target)
-    found = average_versions(fit, scene, [rows_at(fit, scene, base, v, how.target) for v in values], how.target)
-    draws = _contrast_draws(fit, found, _positions(values, pairs), how)
+    versions = [rows_at(fit, scene, base, v, how.target) for v in values]
+    work = _Work(fit, _positions(values, pairs), how, choice)
+    found = summarise_versions(fit, scene, versions, how.target, work.summary, keep_draws=how.keep_draws)
     numbers: dict[str, Any] = {"from": _column(p[0] for p in pairs), "to": _column(p[1] for p in pairs)}
-    numbers["compares"] = np.array([_words(fit, scene, found, how, pair) for pair in pairs], dtype=object)
-    size = len(found.frame)
-    columns = {name: np.tile(column, size) for name, column in numbers.items()}
-    columns |= summarise(draws, choice) | ({"prob_positive": np.mean(draws > NULL[how.compare], axis=0)} if positive else {})
+    numbers[COMPARES] = np.array([_words(fit, scene, found, how, pair) for pair in pairs], dtype=object)
+    columns = {name: np.tile(column, len(found.frame)) for name, column in numbers.items()} | found.columns
     labels = found.frame.loc[found.frame.index.repeat(len(pairs))]
     table = join_columns(labels, columns, reserved=(CONTRAST,))
-    coords = {str(c): table[c].to_numpy() for c in table.columns[: found.frame.shape[1] + len(numbers)]}
-    sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
-    dataset = draws_dataset({CONTRAST: draws}, sizes, "row", coords)
     title = f"Contrasts of {scene.variable}: {_TITLES[how.compare]}, {how.scale} scale{_link_name(fit, how)}"
     return Result(
-        title, scene_sentence(fit, scene, how.target), table, dataset, (*found.notes, *_notes(found, how), *run_notes(fit)), choice
+        title,
+        scene_sentence(fit, scene, how.target),
+        table,
+        line_draws(fit, CONTRAST, found.draws, table.iloc[:, : found.frame.shape[1] + len(numbers)]),
+        (*found.notes, *_notes(found, how), *run_notes(fit)),
+        choice,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """How averages become contrasts of pairs, ``positions`` being where the two values of each pair are among all of them."""
+
+    fit: Fit
+    positions: Sequence[tuple[int, int]]
+    how: Comparison
+    choice: IntervalChoice
+
+    def summary(self, found: Averages, first: int) -> tuple[dict[str, FloatArray], FloatArray]:
+        """Summaries and draws (S, k x pairs), the pairs of one cell beside each other."""
+        before, after = found.eta[:, :, [p[0] for p in self.positions]], found.eta[:, :, [p[1] for p in self.positions]]
+        how = self.how
+        with np.errstate(over="ignore", invalid="ignore"):
+            draws = COMPARISONS[how.compare, how.scale](self.fit.link, before, after).reshape(len(found.eta), -1)
+        lines = lines_beyond(draws, first * len(self.positions))
+        if lines:
+            plain = (how.compare, how.scale) == ("difference", "response")
+            raise ArgumentError(
+                "a contrast is beyond the range of double precision",
+                where=f"{how.compare} on the {how.scale} scale, {lines}",
+                fix=f"compare closer values, or {"use scale='link'" if plain else "compare='difference' on the response scale"}",
+            )
+        columns = summarise(draws, self.choice)
+        if how.positive:
+            columns["prob_positive"] = np.mean(draws > NULL[how.compare], axis=0)
+        return columns, draws
 
 
 def _positions(values: Sequence[Any], pairs: Sequence[Pair]) -> list[tuple[int, int]]:
     """Where the two values of each pair are among all of them."""
     at = {repr(v): i for i, v in enumerate(values)}
     return [(at[repr(first)], at[repr(second)]) for first, second in pairs]
-
-
-def _contrast_draws(fit: Fit, found: Averages, positions: Sequence[tuple[int, int]], how: Comparison) -> FloatArray:
-    """Contrasts (S, k x pairs), the pairs of one cell beside each other."""
-    before, after = found.eta[:, :, [p[0] for p in positions]], found.eta[:, :, [p[1] for p in positions]]
-    draws = COMPARISONS[how.compare, how.scale](fit.link, before, after).reshape(len(found.eta), -1)
-    if not np.isfinite(draws).all():
-        lines = sorted(set(np.flatnonzero(~np.isfinite(draws).all(axis=0)).tolist()))
-        where = f"{how.compare} on the {how.scale} scale, lines {', '.join(map(str, lines[:5]))} (counted from 0)"
-        fix = "compare closer values, or compare='difference' on the response scale"
-        raise ArgumentError("a contrast is beyond the range of double precision", where=where, fix=fix)
-    return draws
 
 
 def _column(values: Any) -> Any:
@@ -221,7 +274,7 @@ def _column(values: Any) -> Any:
     return np.array(listed) if numbers else np.array(listed, dtype=object)
 
 
-def _words(fit: Fit, scene: Scene, found: Averages, how: Comparison, pair: Pair) -> str:
+def _words(fit: Fit, scene: Scene, found: Lines, how: Comparison, pair: Pair) -> str:
     """One contrast in words."""
     whose = _WHOSE[how.target] if fit.design.groups else "model"
     first, second = (f"{scene.variable} = {shown(v)}" for v in pair)
@@ -232,7 +285,7 @@ def _words(fit: Fit, scene: Scene, found: Averages, how: Comparison, pair: Pair)
     return f"{what} of the {whose}, {second} to {first}{_within(fit, found, how)}"
 
 
-def _within(fit: Fit, found: Averages, how: Comparison) -> str:
+def _within(fit: Fit, found: Lines, how: Comparison) -> str:
     """Say whether a ratio is one that a single subject would see."""
     if not fit.design.groups:
         return ""
@@ -245,7 +298,7 @@ def _link_name(fit: Fit, how: Comparison) -> str:
     return f" ({fit.link.name})" if how.scale == "link" else ""
 
 
-def _notes(found: Averages, how: Comparison) -> tuple[str, ...]:
+def _notes(found: Lines, how: Comparison) -> tuple[str, ...]:
     if found.single or (how.compare == "difference" and how.scale == "response"):
         return ()
     return ("Means are averaged over rows before they are compared: the comparison of averages, not the average of comparisons.",)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayesglmm.design.expressions import unknown_column
+from bayesglmm.design.records import label
 from bayesglmm.errors import ArgumentError, LevelError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.post.intervals import IntervalChoice, make_interval, summarise
@@ -15,6 +16,7 @@ from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fit_paramet
 from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
 from bayesglmm.post.rows import Rows, build_rows, predictor_columns
 from bayesglmm.post.targets import TARGETS, Setting
+from bayesglmm.post.values import is_factor
 from bayesglmm.types import FloatArray
 
 CURVE = "curve"
@@ -121,16 +123,16 @@ def _rows(fit: Fit, variable: str, at: dict[str, Any], values: Sequence[Any] | N
 
 
 def _values(fit: Fit, variable: str) -> Any:
-    column = fit.frame[variable]
-    if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+    if is_factor(fit, variable):
         return "all"
+    column = fit.frame[variable]
     return np.linspace(float(column.min()), float(column.max()), POINTS).tolist()
 
 
 def _levels(fit: Fit, parameters: Parameters, factor: str, groups: int | Sequence[Any]) -> list[int]:
     """Positions of the levels that are shown, in the order of their first effect."""
     at = next(k for k, g in enumerate(fit.design.groups) if g.name == factor)
-    names, b = [str(level) for level in fit.design.groups[at].levels], parameters.groups[at].b
+    names, b = [label(level) for level in fit.design.groups[at].levels], parameters.groups[at].b
     if b is None:
         raise ArgumentError("these parameters were taken without random effects", fix="take them with effects=True")
     order = np.argsort(b[:, :, 0].mean(axis=0), kind="stable")
@@ -139,10 +141,12 @@ def _levels(fit: Fit, parameters: Parameters, factor: str, groups: int | Sequenc
             raise ArgumentError(f"groups={groups} is no number of groups", fix="give a number from 0, or a list of levels")
         chosen = np.unique(np.linspace(0, len(order) - 1, min(int(groups), len(order))).round().astype(int))
         return [int(j) for j in order[chosen]] if groups else []
-    unknown = [str(g) for g in groups if str(g) not in names]
+    if isinstance(groups, str):
+        raise ArgumentError(f"groups={groups!r} is one text", fix=f"give a list of levels, [{groups!r}]")
+    unknown = [label(g) for g in groups if label(g) not in names]
     if unknown:
         raise LevelError("the fit has not seen these levels", where=f"{factor}: {', '.join(unknown)}", fix="name observed levels")
-    return [names.index(str(g)) for g in groups]
+    return [names.index(label(g)) for g in groups]
 
 
 def _group_curve(fit: Fit, parameters: Parameters, rows: Rows, factor: str, level: int) -> _Curve:

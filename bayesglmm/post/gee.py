@@ -30,10 +30,10 @@ from statsmodels.genmod.generalized_estimating_equations import GEE
 from bayesglmm.design.design import build_design
 from bayesglmm.design.factors import Functions
 from bayesglmm.design.prepare import family_and_link
-from bayesglmm.design.table import column_names, read_table
-from bayesglmm.errors import ArgumentError, DesignError, FamilyError
+from bayesglmm.design.table import DroppedRows, column_names, read_table
+from bayesglmm.errors import ArgumentError, DesignError, MissingValueError, NotBuiltError
 from bayesglmm.numerics.working import FORMS, Form
-from bayesglmm.post.gee_problem import Problem, crossing, make_problem, sorted_rows, with_groups
+from bayesglmm.post.gee_problem import Problem, crossing, fixed_contrasts, make_problem, sorted_rows, with_groups
 from bayesglmm.post.intervals import IntervalChoice, make_interval
 from bayesglmm.post.result import Result
 from bayesglmm.spec.built import check_built
@@ -52,6 +52,9 @@ STILL = 1e-4
 """Largest change of the linear predictor, on its own scale, that a last step may make."""
 FEW_GROUPS = 40
 """Below so many groups sandwich errors are known to be too small (Mancl and DeRouen 2001, *Biometrics* 57, 126-134)."""
+
+SANDWICH_NOTE = "se: sandwich, valid whatever the correlation within groups; the interval is the confidence interval from it."
+VALID_NOTE = "Valid when visits are missing completely at random; a mixed model also when they are missing at random."
 
 _FAMILIES: Final[Mapping[str, Any]] = MappingProxyType(
     {"gaussian": families.Gaussian, "bernoulli": families.Binomial, "binomial": families.Binomial, "poisson": families.Poisson}
@@ -103,7 +106,7 @@ def gee(  # noqa: PLR0913 (one public call; all but two are keywords)
         :math:`\rho^{|t_s - t_t|}`.
     time
         For ``ar1``: a column of whole numbers, different within a group. Without it the rows of a group are taken as successive visits in
-        the order of the table.
+        the order of the table, which must then be complete: where rows were left out, a gap would count as one visit.
     correlation
         Hold the correlation at this value instead of estimating it.
     ci_prob
@@ -120,11 +123,13 @@ def gee(  # noqa: PLR0913 (one public call; all but two are keywords)
     ------
     ArgumentError, ColumnError
         If the groups, times or the correlation are not what they must be.
+    MissingValueError
+        If values are missing, or rows were left out and ``ar1`` has no times.
     DesignError
         If there are not more groups than coefficients, no group has two rows to tell a correlation from, the estimated correlation is none,
         or the equations have no finite solution (separation).
     NotBuiltError
-        If the response has known standard errors, or the family has no counterpart here.
+        If the response has known standard errors, or its family or link has no counterpart here.
     BayesglmmError
         As for :func:`glmm`, about the formula and the table.
 
@@ -143,11 +148,13 @@ def gee(  # noqa: PLR0913 (one public call; all but two are keywords)
     spec = expand_spec(with_groups(asked, groups, column_names(data)), column_names(data))
     check_built(spec)
     table, dropped = read_table(data, (*spec.columns, *([time] if time else ())), missing=missing)
-    plain = replace(spec, groups=())
+    _check_gaps(structure, time, dropped)
+    plain = replace(spec, groups=(), contrasts=fixed_contrasts(spec, table, functions or {}))
     rows = sorted_rows(spec.groups[0], table, time)
     problem = make_problem(build_design(plain, table, record, function, functions=functions, dropped=dropped), record, function, rows)
     solution = _solve(problem, structure, correlation)
-    notes = (*_notes(problem, solution, time), *_dropped_notes(asked, crossing(asked.groups, table, rows)))
+    left_out = () if not dropped.dropped else (f"{_shown(dropped)}.",)
+    notes = (*_notes(problem, solution, time), *left_out, *_dropped_notes(asked, crossing(asked.groups, table, rows)))
     title = f"Generalized estimating equations, {structure}: {plain.formula}, {spec.family} ({spec.link} link)"
     return Result(title, TARGET, _table(problem, solution, choice), xr.Dataset(), notes, choice)
 
@@ -202,7 +209,23 @@ def _check_correlation(structure: Structure, correlation: float | None, time: st
     if structure == "independence":
         raise ArgumentError("independence has no correlation to hold", where=f"correlation={correlation}", fix="leave it out")
     if not isinstance(correlation, int | float | np.number) or not -1.0 < correlation < 1.0:
-        raise ArgumentError(f"correlation={correlation!r} is no number between -1 and 1")
+        raise ArgumentError(
+            f"correlation={correlation!r} is no number between -1 and 1", fix="give one, correlation=0.5, or leave it out to estimate it"
+        )
+
+
+def _check_gaps(structure: Structure, time: str | None, dropped: DroppedRows) -> None:
+    """Refuse successive visits some of which were left out."""
+    if structure == "ar1" and time is None and dropped.dropped:
+        fix = "number the visits in a column and name it, time='visit', or fill in the values"
+        what = "rows were left out, so that visits that follow each other in the table need not be neighbours in time"
+        raise MissingValueError(what, where=_shown(dropped), fix=fix)
+
+
+def _shown(dropped: DroppedRows) -> str:
+    """Tell how many rows were left out, and for the missing values of which columns."""
+    columns = ", ".join(f"{name} ({count})" for name, count in dropped.by_column)
+    return f"{dropped.dropped} of {dropped.total} rows left out: missing {columns}"
 
 
 def _solve(problem: Problem, structure: Structure, held: float | None) -> _Solution:
@@ -232,8 +255,8 @@ def _twin(problem: Problem) -> Any:
     family, link = _FAMILIES.get(problem.family.name), _LINKS.get(problem.link.name)
     if family is None or link is None:
         pair = f"{problem.family.name} family, {problem.link.name} link"
-        known = f"there are, families: {', '.join(_FAMILIES)}; links: {', '.join(_LINKS)}"
-        raise FamilyError("there are no estimating equations for this response", where=pair, fix=known)
+        known = f"use a family among {', '.join(_FAMILIES)} and a link among {', '.join(_LINKS)}"
+        raise NotBuiltError("there are no estimating equations for this response", where=pair, fix=known)
     return family(link=link())
 
 
@@ -284,7 +307,7 @@ def _notes(problem: Problem, solution: _Solution, time: str | None) -> tuple[str
     sizes = problem.rows.clusters.sizes
     size = f"{sizes.min()}" if sizes.min() == sizes.max() else f"{sizes.min()} to {sizes.max()}"
     notes = [f"{len(sizes)} groups of {problem.rows.name} with {size} rows; rows of different groups count as independent."]
-    notes.append("se: sandwich, valid whatever the correlation within groups; the interval is the confidence interval from it.")
+    notes.append(SANDWICH_NOTE)
     if solution.structure == "ar1":
         order = "rows of a group are successive visits in the order of the table" if time is None else f"times from {time}"
         notes.append(f"Autoregressive correlation, {order}.")
@@ -292,7 +315,7 @@ def _notes(problem: Problem, solution: _Solution, time: str | None) -> tuple[str
         notes.append("The correlation was held at the value given.")
     if len(sizes) < FEW_GROUPS:
         notes.append(f"With {len(sizes)} groups the sandwich errors are probably too small.")
-    notes.append("Valid when visits are missing completely at random; a mixed model also when they are missing at random.")
+    notes.append(VALID_NOTE)
     return tuple(notes)
 
 

@@ -8,6 +8,7 @@ from scipy import linalg
 
 from bayesglmm.approx.irls import glm_mode
 from bayesglmm.design.design import Design
+from bayesglmm.design.factors import Functions, learn_factor
 from bayesglmm.design.groups import cells, factor_columns
 from bayesglmm.design.table import Table
 from bayesglmm.errors import ArgumentError, ColumnError, DesignError, NotBuiltError
@@ -97,6 +98,40 @@ def with_groups(spec: ModelSpec, groups: str | None, columns: Sequence[str]) -> 
         raise ArgumentError(f"groups= takes the name of a column, not {type(groups).__name__}", fix="for example groups='patient'")
     names = [groups] if groups in columns else groups.split(":")
     return replace(spec, groups=(GroupTerm(tuple(quote(n.strip()) for n in names), Part(True, ())), *spec.groups))
+
+
+def fixed_contrasts(spec: ModelSpec, table: Table, functions: Functions) -> tuple[tuple[str, str], ...]:
+    """Contrasts of the factors of the fixed part, as the mixed model has them.
+
+    Parameters
+    ----------
+    spec
+        Its contrasts may be of factors of the random part too, which is not fitted.
+    table
+        With the columns of both parts.
+    functions
+        The user's own functions.
+
+    Raises
+    ------
+    ArgumentError
+        If a contrast is of a column that is no factor of the whole formula.
+    """
+    if not spec.contrasts:
+        return ()
+    fixed, random = (_factors(parts, table, functions) for parts in ([spec.fixed], [g.effects for g in spec.groups]))
+    unused = [name for name, _ in spec.contrasts if name not in fixed | random]
+    if unused:
+        fix = "name factors of the formula, or write C(column)"
+        raise ArgumentError("contrasts are given for columns that are no factors of the model", where=", ".join(unused), fix=fix)
+    return tuple((name, contrast) for name, contrast in spec.contrasts if name in fixed)
+
+
+def _factors(parts: Sequence[Part], table: Table, functions: Functions) -> set[str]:
+    """Columns that enter some parts of a formula as factors."""
+    texts = dict.fromkeys(text for part in parts for term in part.terms for text in term.factors)
+    learned = (learn_factor(text, table, contrasts={}, functions=functions)[0] for text in texts)
+    return {encoding.column for encoding in learned if encoding.column is not None}
 
 
 def sorted_rows(term: GroupTerm, table: Table, time: str | None) -> GroupedRows:

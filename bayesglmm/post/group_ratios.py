@@ -1,13 +1,15 @@
 r"""Ratios between two random groups: median and interval odds ratios, and the share of pairs that go against the coefficient."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bayesglmm import naming
+from bayesglmm.design.columns import TermColumns
 from bayesglmm.design.groups import GroupDesign
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
@@ -15,9 +17,9 @@ from bayesglmm.numerics.covariance import linear_predictor_variance
 from bayesglmm.numerics.heterogeneity import opposite_sign_share
 from bayesglmm.numerics.spread import interval_ratio, median_ratio
 from bayesglmm.post.changes import chosen_factors, pair_rows
-from bayesglmm.post.intervals import check_probability, make_interval, summarise
+from bayesglmm.post.intervals import IntervalChoice, check_probability, make_interval, summarise
 from bayesglmm.post.linear_predictor import Parameters, fit_parameters, fixed_eta
-from bayesglmm.post.odds_ratios import ratio_name, slopes_of
+from bayesglmm.post.odds_ratios import ratio_name, slope_notes, slopes_of
 from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
 from bayesglmm.post.rows import build_rows
 from bayesglmm.spec.gate import names_in
@@ -25,6 +27,7 @@ from bayesglmm.spec.terms import INTERCEPT as CONSTANT_EFFECT
 from bayesglmm.spec.terms import Part
 from bayesglmm.types import FloatArray
 
+RATIO: Final = "median_ratio"
 QUANTITIES: Final = ("lower", "upper", "opposed")
 
 
@@ -51,7 +54,7 @@ class _Pairs:
 
 
 def median_odds_ratio(
-    fit: Fit, at: Any = None, *, over: Sequence[str] | str | None = None, ci_prob: float = 0.95, ci_kind: str = "eti"
+    fit: Fit, at: Any = None, *, over: Collection[str] | str | None = None, ci_prob: float = 0.95, ci_kind: str = "eti"
 ) -> Result:
     r"""Median odds ratio of each grouping factor: how different two of its levels are, everything else equal.
 
@@ -68,7 +71,8 @@ def median_odds_ratio(
         Rows at which the levels are compared, as for :func:`bayesglmm.post.heterogeneity.heterogeneity`. None compares them by their
         random intercepts alone, where the columns with random slopes are zero.
     over
-        Names of the factors that are asked for; all when None.
+        Names of the factors that are asked for; all when None. Levels of the others are the same in both groups, so that their effects
+        cancel; in :func:`bayesglmm.post.means.means` they are given, and count.
     ci_prob, ci_kind
         Level and kind (``eti``, ``hdi``) of the intervals.
 
@@ -102,15 +106,16 @@ def median_odds_ratio(
         frame, Z, notes = rows.frame, rows.Z, rows.notes
     variances = np.stack([_factor_variance(fit, parameters, factor, Z) for factor in factors], axis=2)
     draws = median_ratio(2.0 * variances.reshape(len(variances), -1))
-    labels = frame.iloc[np.repeat(np.arange(len(frame)), len(factors))].reset_index(drop=True).assign(factor=list(factors) * len(frame))
+    numbers = {"factor": np.array(list(factors) * len(frame), dtype=object), **summarise(draws, choice)}
+    table = join_columns(_repeated(frame, len(factors)), numbers, reserved=(RATIO,))
     sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
     target = "two random levels of a factor, old or new, at equal covariates and equal levels of the other factors: exp|z'(b1 - b2)|"
-    note = f"Median, over pairs of levels, of the {name} of the higher to the lower one; 1 when all are equal."
+    note = f"Median, over pairs of levels, of the {name.singular} of the higher to the lower one; 1 when all are equal."
     return Result(
-        f"Median {name} of two levels",
+        f"Median {name.singular} of two levels",
         target,
-        join_columns(labels, summarise(draws, choice), reserved=("median_ratio",)),
-        draws_dataset({"median_ratio": draws}, sizes, "row", {"factor": labels["factor"].to_numpy(dtype=object)}),
+        table,
+        draws_dataset({RATIO: draws}, sizes, "row", _coords(table, frame.shape[1] + 1)),
         (note, *notes, *run_notes(fit)),
         choice,
     )
@@ -122,7 +127,7 @@ def interval_odds_ratio(  # noqa: PLR0913 (one public call; all but two are keyw
     *,
     versus: Any = None,
     level: float = 0.8,
-    over: Sequence[str] | str | None = None,
+    over: Collection[str] | str | None = None,
     ci_prob: float = 0.95,
     ci_kind: str = "eti",
 ) -> Result:
@@ -142,11 +147,12 @@ def interval_odds_ratio(  # noqa: PLR0913 (one public call; all but two are keyw
     at, versus
         The two rows, as for a contrast of :func:`bayesglmm.post.heterogeneity.heterogeneity`; ``versus`` is the first. Without both, one
         unit more of each coefficient's column, from where the columns with random slopes are zero; the random slope of the same column
-        counts in the second group.
+        counts in the second group. Coefficients are left out whose columns random effects read in another term (products, powers).
     level
         Share of the pairs inside the interval.
     over
-        Names of the factors that are asked for; all when None.
+        Names of the factors that are asked for; all when None. Levels of the others are the same in both groups, so that their effects
+        cancel; in :func:`bayesglmm.post.means.means` they are given, and count.
     ci_prob, ci_kind
         Level and kind (``eti``, ``hdi``) of the credible intervals.
 
@@ -164,7 +170,7 @@ def interval_odds_ratio(  # noqa: PLR0913 (one public call; all but two are keyw
     ArgumentError
         If the model has no grouping factor, the rows do not pair, or without rows no factor that was asked for has a random intercept.
     DesignError
-        If the model has no coefficient but the intercept, and no rows are given.
+        If no coefficient compares anything (:func:`bayesglmm.post.odds_ratios.odds_ratios`), and no rows are given.
     ColumnError, LevelError, MissingValueError
         If a row is not what it must be.
 
@@ -187,18 +193,38 @@ def interval_odds_ratio(  # noqa: PLR0913 (one public call; all but two are keyw
     else:
         pairs = _row_changes(fit, parameters, factors, at, versus)
     draws = _ratio_draws(pairs, level)
-    labels = pairs.frame.iloc[np.repeat(np.arange(len(pairs.frame)), len(factors))].reset_index(drop=True)
-    labels = labels.assign(factor=list(factors) * len(pairs.frame))
-    lines = labels.iloc[np.repeat(np.arange(len(labels)), 3)].reset_index(drop=True).assign(quantity=list(QUANTITIES) * len(labels))
+    table = _interval_table(pairs, factors, draws, choice)
     sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
     return Result(
-        f"Interval {name}s (IOR-{100 * level:g}), and the share of opposed ones",
+        f"Interval {name.plural} (IOR-{100 * level:g}), and the share of opposed ones",
         "two random levels of a factor, old or new, the second one changed, the other factors equal: exp(dx'beta + z2'b2 - z1'b1)",
-        join_columns(lines, summarise(np.stack(draws, axis=2).reshape(parameters.n_draws, -1), choice), reserved=QUANTITIES),
-        draws_dataset(dict(zip(QUANTITIES, draws, strict=True)), sizes, "row", {"factor": labels["factor"].to_numpy(dtype=object)}),
-        (f"lower, upper: hold {100 * level:g} % of the {name}s; opposed: share on the other side of 1.", *pairs.notes, *run_notes(fit)),
+        table,
+        draws_dataset(dict(zip(QUANTITIES, draws, strict=True)), sizes, "row", _coords(table.iloc[::3], pairs.frame.shape[1] + 1)),
+        (
+            f"lower, upper: hold {100 * level:g} % of the {name.plural}; opposed: share on the other side of 1.",
+            *pairs.notes,
+            *run_notes(fit),
+        ),
         choice,
     )
+
+
+def _repeated(frame: pd.DataFrame, times: int) -> pd.DataFrame:
+    """Repeat each row so many times."""
+    return frame.iloc[np.repeat(np.arange(len(frame)), times)].reset_index(drop=True)
+
+
+def _interval_table(pairs: _Pairs, factors: Sequence[str], draws: Sequence[FloatArray], choice: IntervalChoice) -> pd.DataFrame:
+    """Three lines per comparison and factor, one for each quantity."""
+    n = len(pairs.frame)
+    summary = summarise(np.stack(draws, axis=2).reshape(len(draws[0]), -1), choice)
+    named = {"factor": np.array(np.repeat(factors, 3).tolist() * n, dtype=object), "quantity": np.tile(QUANTITIES, n * len(factors))}
+    return join_columns(_repeated(pairs.frame, 3 * len(factors)), {**named, **summary}, reserved=QUANTITIES)
+
+
+def _coords(table: pd.DataFrame, n: int) -> dict[str, NDArray[Any]]:
+    """Take the first n columns of a table, which tell its lines apart, as coordinates of the draws."""
+    return {str(name): table[name].to_numpy() for name in table.columns[:n]}
 
 
 def _ratio_draws(pairs: _Pairs, level: float) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -221,19 +247,20 @@ def _row_changes(fit: Fit, parameters: Parameters, factors: Sequence[str], at: A
 
 def _unit_changes(fit: Fit, parameters: Parameters, factors: Sequence[str], notes: Sequence[str]) -> _Pairs:
     """Comparisons of one unit more of each coefficient's column, with the random slope of that column in the second group."""
-    asked = slopes_of(fit)
-    unclear = _unclear(fit, factors)
-    kept = [int(k) for k in asked if int(k) not in unclear]
-    left = [fit.design.labels[k] for k in asked if int(k) in unclear]
+    slopes, unclear = slopes_of(fit), _unclear(fit, factors)
+    kept = [int(k) for k in slopes.kept if int(k) not in unclear]
+    left = [fit.design.labels[k] for k in slopes.kept if int(k) in unclear]
     if not kept:
         raise ArgumentError(
-            "the random effects code every coefficient's column in another way", where=", ".join(left), fix="give the rows, at and versus"
+            "random effects read the columns of every coefficient in another term",
+            where=", ".join(left),
+            fix="give the rows, at and versus",
         )
     base, second = _intercept_columns(fit), _second_columns(fit, kept)
     variance = [_factor_variance(fit, parameters, f, base) + _factor_variance(fit, parameters, f, second) for f in factors]
-    more = (f"Left out, because random effects code their columns in another way: {', '.join(left)}; give at and versus.",) if left else ()
+    more = (f"Left out, because random effects read their columns in another term: {', '.join(left)}; give at and versus.",) if left else ()
     frame = pd.DataFrame({"coefficient": [fit.design.labels[k] for k in kept]})
-    return _Pairs(frame, parameters.beta[:, kept], tuple(variance), (*notes, *more))
+    return _Pairs(frame, parameters.beta[:, kept], tuple(variance), (*notes, *slope_notes(fit, slopes, kept), *more))
 
 
 def _factor_variance(fit: Fit, parameters: Parameters, factor: str, Z: Sequence[FloatArray]) -> FloatArray:
@@ -280,16 +307,32 @@ def _twins(fit: Fit, group: GroupDesign) -> list[int | None]:
 
 
 def _unclear(fit: Fit, factors: Sequence[str]) -> set[int]:
-    """Coefficients whose column is also read by a random effect without a coefficient of its own: one unit more of it is not defined."""
+    """Coefficients whose columns of the table a random effect reads in another term: one unit more is not that of a pair of rows.
+
+    With ``x * time + (time | g)`` the product rises by one at many values of time, at each with another variance; with
+    ``time + I(time^2) + (time | g)`` the square cannot rise while time stays.
+    """
     fixed = fit.design.encoding.fixed.part
-    twins = {(t.name, t.levels) for t in fit.design.fixed}
-    read: set[str] = set()
-    for group, encoding in zip(fit.design.groups, fit.design.encoding.groups, strict=True):
-        alone = {t.name for t in group.effects if t.name != CONSTANT_EFFECT and (t.name, t.levels) not in twins}
-        read |= _columns_of(encoding.effects.part, alone) if group.name in factors else set()
-    return {k for t in fit.design.fixed if read & _columns_of(fixed, {t.name}) for k in range(t.start, t.stop)}
+    effects = [
+        (effect, _columns_of(encoding.effects.part, effect.name))
+        for group, encoding in zip(fit.design.groups, fit.design.encoding.groups, strict=True)
+        for effect in group.effects
+        if group.name in factors and effect.name != CONSTANT_EFFECT
+    ]
+    return {
+        k
+        for term in fit.design.fixed
+        for effect, read in effects
+        if not _same(term, effect) and read & _columns_of(fixed, term.name)
+        for k in range(term.start, term.stop)
+    }
 
 
-def _columns_of(part: Part, names: set[str]) -> set[str]:
-    """Columns of the table that some terms of a part read."""
-    return {column for term in part.terms if term.name in names for factor in term.factors for column in names_in(factor)}
+def _same(one: TermColumns, other: TermColumns) -> bool:
+    """Whether two terms have the same columns."""
+    return (one.name, one.levels) == (other.name, other.levels)
+
+
+def _columns_of(part: Part, name: str) -> set[str]:
+    """Columns of the table that a term of a part reads."""
+    return {column for term in part.terms if term.name == name for factor in term.factors for column in names_in(factor)}

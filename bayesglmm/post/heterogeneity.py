@@ -1,8 +1,8 @@
 r"""Heterogeneity intervals: where subjects are, in their levels, their slopes and their changes. Three intervals, three names."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,15 +14,20 @@ from bayesglmm.numerics.heterogeneity import heterogeneity_interval, predictive_
 from bayesglmm.numerics.links import LINKS, Link
 from bayesglmm.numerics.spread import RATIO_NAMES
 from bayesglmm.numerics.within_subject import difference_intervals, subject_pair
-from bayesglmm.post.changes import RowPair, chosen_factors, only, others_at_zero, pair_rows, slope_rows
+from bayesglmm.post.changes import RowPair, chosen_factors, only, others_at_zero, pair_rows, slope_rows, subject_words
 from bayesglmm.post.intervals import IntervalChoice, check_probability, interval_ends, make_interval
-from bayesglmm.post.linear_predictor import Parameters, fit_parameters, fixed_eta, group_variance
+from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fit_parameters, fixed_eta, group_variance
 from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
 from bayesglmm.post.rows import Rows, build_rows
 from bayesglmm.post.targets import check_monotone
-from bayesglmm.types import FloatArray, check_choice
+from bayesglmm.types import FloatArray, IntArray, check_choice
 
 type Of = Literal["level", "slope", "contrast"]
+type _Found = tuple[dict[str, _Ends], float]
+
+ENDS: Final = ("lower", "upper")
+VARIABLES: Final = (*ENDS, *(f"response_{end}" for end in ENDS))
+"""Names of the draws of the ends: on the link scale, and on the response scale where they do not follow from these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +61,42 @@ class _Ends:
 
 @dataclass(frozen=True, slots=True)
 class _Subjects:
-    """What differs between subjects: the rows that name it, its ends by scale, the words for it; whether an integral gave the response."""
+    """What differs between subjects.
+
+    Attributes
+    ----------
+    rows
+        n rows; their frame names them.
+    ends
+        From positions of some rows to their ends by scale, and how far a finer rule moves one.
+    subject, formula
+        The words for it.
+    notes
+        What a reader must know.
+    integrated
+        Whether an integral gives the ends on the response scale.
+    """
 
     rows: Rows
-    scales: Mapping[str, _Ends]
+    ends: Callable[[IntArray], _Found]
     subject: str
     formula: str
     notes: tuple[str, ...] = ()
     integrated: bool = False
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """Scales whose draws are kept, and what the names of their draws begin with."""
+        return {"link": "", "response": "response_"} if self.integrated else {"link": ""}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Summary:
+    """The table, draws of the ends, and how far a finer rule moves an end."""
+
+    table: pd.DataFrame
+    draws: xr.Dataset
+    error: float
 
 
 def heterogeneity(  # noqa: PLR0913 (one public call; all but two are keywords)
@@ -74,7 +107,8 @@ def heterogeneity(  # noqa: PLR0913 (one public call; all but two are keywords)
     variable: str | None = None,
     versus: Any = None,
     level: float = 0.95,
-    over: Sequence[str] | str | None = None,
+    over: Collection[str] | str | None = None,
+    keep_draws: bool = True,
     ci_prob: float = 0.95,
     ci_kind: str = "eti",
 ) -> Result:
@@ -106,7 +140,10 @@ def heterogeneity(  # noqa: PLR0913 (one public call; all but two are keywords)
     level
         Share of subjects inside.
     over
-        Names of the grouping factors whose levels are the subjects; random effects of the others are at zero. All when None.
+        Names of the grouping factors whose levels are the subjects; all when None. Random effects of the others are at zero (in
+        :func:`bayesglmm.post.means.means` they are those of a given level).
+    keep_draws
+        Whether the result keeps its draws; without them, memory does not grow with draws times lines.
     ci_prob, ci_kind
         Level and kind (``eti``, ``hdi``) of the credible interval of each end.
 
@@ -126,6 +163,8 @@ def heterogeneity(  # noqa: PLR0913 (one public call; all but two are keywords)
         If the model has no grouping factor, arguments do not go together, or a level is not a probability.
     FamilyError
         If the link's inverse cannot take every predictor (inverse, sqrt), for levels and contrasts.
+    DesignError
+        If the slope is asked for where the formula's columns jump or bend.
     ColumnError, LevelError, MissingValueError
         If ``at``, ``versus`` or ``variable`` is not what it must be.
 
@@ -149,15 +188,16 @@ def heterogeneity(  # noqa: PLR0913 (one public call; all but two are keywords)
     _check_arguments(of, variable, versus)
     factors = chosen_factors(fit, over)
     if of == "slope":
-        found = _slopes(fit, str(variable), at, factors, level)
+        asked = _slopes(fit, str(variable), at, factors, level)
     else:
         check_monotone(fit.link)
-        found = _levels(fit, at, factors, level) if of == "level" else _contrasts(fit, pair_rows(fit, at, versus), factors, level)
-    named = ", ".join(factors)
-    title = f"Heterogeneity intervals: where {100 * level:g} % of the {found.subject}levels of {named} are"
-    target = f"each single level of {named}, old or new: the distribution of {found.formula}, b ~ N(0, D){others_at_zero(fit, factors)}"
-    notes = (*found.rows.notes, *_notes(choice), *found.notes, *run_notes(fit))
-    return Result(title, target, _table(found, choice), _draws(fit, found), notes, choice)
+        asked = _levels(fit, at, factors, level) if of == "level" else _contrasts(fit, pair_rows(fit, at, versus), factors, level)
+    found = _summarised(fit, asked, choice, keep_draws=keep_draws)
+    title = f"Heterogeneity intervals: where {100 * level:g} % of the {asked.subject}{subject_words(factors)} are"
+    who, zero = subject_words(factors, single=True), others_at_zero(fit, factors)
+    target = f"each single {who}, old or new: the distribution of {asked.formula}, b ~ N(0, D){zero}"
+    notes = (*asked.rows.notes, *_notes(choice), *asked.notes, *_method(asked, found.error), *run_notes(fit))
+    return Result(title, target, found.table, found.draws, notes, choice)
 
 
 def _check_arguments(of: Of, variable: str | None, versus: Any) -> None:
@@ -172,41 +212,50 @@ def _check_arguments(of: Of, variable: str | None, versus: Any) -> None:
 def _levels(fit: Fit, at: Any, factors: Sequence[str], level: float) -> _Subjects:
     """Levels: eta at each row."""
     rows = build_rows(fit, {} if at is None else at, target="population")
-    ends = _ends(*_law(fit_parameters(fit, effects=False), only(fit, rows, factors)), level)
-    return _Subjects(rows, {"link": ends, "response": ends.mapped(fit.link.inverse)}, "", "x'beta + z'b")
+    parameters, counted = fit_parameters(fit, effects=False), only(fit, rows, factors)
+
+    def ends(which: IntArray) -> _Found:
+        on_link = _ends(*_law(parameters, counted.take(which)), level)
+        return {"link": on_link, "response": on_link.mapped(fit.link.inverse)}, 0.0
+
+    return _Subjects(rows, ends, "", "x'beta + z'b")
 
 
 def _slopes(fit: Fit, variable: str, at: Any, factors: Sequence[str], level: float) -> _Subjects:
     """Slopes: the derivative of eta with respect to a variable at each row."""
-    rows = only(fit, slope_rows(fit, variable, at), factors)
-    ends = _ends(*_law(fit_parameters(fit, effects=False), rows), level)
-    scales, notes = {"link": ends}, []
-    if fit.link is LINKS["identity"]:
-        scales["response"] = ends
-    elif fit.link.name in RATIO_NAMES:
-        scales[RATIO_NAMES[fit.link.name]] = ends.mapped(LINKS["log"].inverse)
-        notes.append(f"{RATIO_NAMES[fit.link.name]}: exp of the slope, for one unit more of {variable}.")
-    else:
+    rows, notes = only(fit, slope_rows(fit, variable, at), factors), []
+    parameters, name = fit_parameters(fit, effects=False), RATIO_NAMES.get(fit.link.name)
+
+    def ends(which: IntArray) -> _Found:
+        on_link = _ends(*_law(parameters, rows.take(which)), level)
+        if fit.link is LINKS["identity"]:
+            return {"link": on_link, "response": on_link}, 0.0
+        return {"link": on_link} | ({name.singular: on_link.mapped(LINKS["log"].inverse)} if name else {}), 0.0
+
+    if name is not None:
+        notes.append(f"{name.singular}: exp of the slope, for one unit more of {variable}.")
+    elif fit.link is not LINKS["identity"]:
         reason = "what a slope does to a mean depends on where the subject is, and its exponential is no ratio"
         notes.append(f"No response scale under the {fit.link.name} link: {reason}; of='contrast' compares two values.")
     if not any(z.any() for z in rows.Z):
         notes.append(f"No random effect of {', '.join(factors)} goes with {variable}: all slopes are equal.")
-    return _Subjects(rows, scales, f"slopes in {variable} of the ", f"d eta / d {variable} = dx'beta + dz'b", tuple(notes))
+    return _Subjects(rows, ends, f"slopes in {variable} of the ", f"d eta / d {variable} = dx'beta + dz'b", tuple(notes))
 
 
 def _contrasts(fit: Fit, rows: RowPair, factors: Sequence[str], level: float) -> _Subjects:
     """Contrasts: eta at one row minus eta at another, and the same for the means."""
     first, second, change = (only(fit, part, factors) for part in (rows.first, rows.second, rows.change))
-    parameters = fit_parameters(fit, effects=False)
-    (m, v), (d, w), (_, v2) = (_law(parameters, part) for part in (first, change, second))
-    link, notes = _ends(d, w, level), ["Each contrast is within one subject: its random effects are the same on both sides."]
+    parameters, same = fit_parameters(fit, effects=False), fit.link is LINKS["identity"]
+
+    def ends(which: IntArray) -> _Found:
+        (m, v), (d, w), (_, v2) = (_law(parameters, part.take(which)) for part in (first, change, second))
+        on_link = _ends(d, w, level)
+        response, error = (on_link, 0.0) if same else _response_contrasts(fit.link, (m, v, d, w, v2), level)
+        return {"link": on_link, "response": response}, error
+
     words = "differences between the two rows within the ", "(x2 - x1)'beta + (z2 - z1)'b, and of h(eta2) - h(eta1)"
-    if fit.link is LINKS["identity"]:
-        return _Subjects(change, {"link": link, "response": link}, *words, tuple(notes))
-    response, error = _response_contrasts(fit.link, (m, v, d, w, v2), level)
-    how = "no quadrature needed" if error == 0.0 else f"by quadrature over subjects; a finer rule moves no end by more than {error:.0e}"
-    notes.append(f"response: differences of the two means of one subject, {how}.")
-    return _Subjects(change, {"link": link, "response": response}, *words, tuple(notes), integrated=True)
+    notes = ("Each contrast is within one subject: its random effects are the same on both sides.",)
+    return _Subjects(change, ends, *words, notes, integrated=not same)
 
 
 def _response_contrasts(link: Link, law: tuple[FloatArray, ...], level: float) -> tuple[_Ends, float]:
@@ -232,19 +281,31 @@ def _ends(m: FloatArray, v: FloatArray, level: float) -> _Ends:
     return _Ends(middle[0], ends.lower, ends.upper, middle[1], middle[2], predictive.lower, predictive.upper)
 
 
-def _draws(fit: Fit, found: _Subjects) -> xr.Dataset:
-    """Draws of the ends on the link scale, and on the response scale where they do not follow from these."""
-    sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
-    ends = {"": found.scales["link"], **({"response_": found.scales["response"]} if found.integrated else {})}
-    values = {f"{name}{end}": getattr(e, end) for name, e in ends.items() for end in ("lower", "upper")}
-    return draws_dataset(values, sizes, "row", {})
+def _summarised(fit: Fit, asked: _Subjects, choice: IntervalChoice, *, keep_draws: bool) -> _Summary:
+    """Make the lines of the table a few rows at a time, and keep the draws of the ends or not."""
+    sizes, names = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]), asked.kept if keep_draws else {}
+    n_draws, n_rows = sizes[0] * sizes[1], asked.rows.n_rows
+    kept = {f"{name}{end}": np.empty((n_draws, n_rows)) for name in names.values() for end in ENDS}
+    parts: dict[str, list[dict[str, FloatArray]]] = {}
+    error = 0.0
+    for block in draw_blocks(n_rows, n_draws):
+        scales, here = asked.ends(np.arange(block.start, block.stop))
+        error = max(error, here)
+        for scale, ends in scales.items():
+            parts.setdefault(scale, []).append(_columns(ends, choice))
+        for scale, name in names.items():
+            for end in ENDS:
+                kept[f"{name}{end}"][:, block] = getattr(scales[scale], end)
+    tables = [_lines(asked.rows.frame, scale, found) for scale, found in parts.items()]
+    table = pd.concat(tables).sort_index(kind="stable").reset_index(drop=True)
+    coords = {str(c): tables[0][c].to_numpy() for c in tables[0].columns[: asked.rows.frame.shape[1]]}
+    return _Summary(table, draws_dataset(kept, sizes, "row", coords) if keep_draws else xr.Dataset(), error)
 
 
-def _table(found: _Subjects, choice: IntervalChoice) -> pd.DataFrame:
-    """One line per row and scale."""
-    n = found.rows.n_rows
-    parts = [join_columns(found.rows.frame, {"scale": np.full(n, name), **_columns(ends, choice)}) for name, ends in found.scales.items()]
-    return pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
+def _lines(frame: pd.DataFrame, scale: str, found: Sequence[Mapping[str, FloatArray]]) -> pd.DataFrame:
+    """One line per row on one scale, from the columns of one block of rows after another."""
+    columns = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+    return join_columns(frame, {"scale": np.full(len(frame), scale), **columns}, reserved=VARIABLES)
 
 
 def _columns(ends: _Ends, choice: IntervalChoice) -> dict[str, FloatArray]:
@@ -268,3 +329,11 @@ def _notes(choice: IntervalChoice) -> tuple[str, ...]:
         "These intervals say where subjects are, not how sure we are of a mean.",
         f"plug_in: posterior median of each end; lower_ci, upper_ci: {choice.text} of each end; predictive: a new level, over draws and b.",
     )
+
+
+def _method(asked: _Subjects, error: float) -> tuple[str, ...]:
+    """Say how the response scale of a contrast was found."""
+    if not asked.integrated:
+        return ()
+    how = "no quadrature needed" if error == 0.0 else f"by quadrature over subjects; a finer rule moves no end by more than {error:.0e}"
+    return (f"response: differences of the two means of one subject, {how}.",)

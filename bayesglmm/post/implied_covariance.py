@@ -1,7 +1,7 @@
 r"""The marginal covariance of a Gaussian response that a hierarchical model implies, over a grid of times."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,8 @@ import pandas as pd
 import xarray as xr
 
 from bayesglmm.design.encoding import part_columns
-from bayesglmm.errors import ArgumentError, FamilyError
+from bayesglmm.design.expressions import unknown_column
+from bayesglmm.errors import ArgumentError, ColumnError, FamilyError
 from bayesglmm.fit.draws import CHAIN, DRAW
 from bayesglmm.fit.fit import Fit
 from bayesglmm.naming import SIGMA
@@ -19,13 +20,15 @@ from bayesglmm.numerics.links import LINKS
 from bayesglmm.post.intervals import IntervalChoice, make_interval, summarise
 from bayesglmm.post.linear_predictor import fit_parameters
 from bayesglmm.post.result import Result, run_notes
-from bayesglmm.post.rows import ALL, Rows, build_rows
+from bayesglmm.post.rows import ALL, Rows, build_rows, occurring
 from bayesglmm.post.variance_partition import factor_names, random_intercepts, residual_note, variance_function, weights_note
 from bayesglmm.types import FloatArray, IntArray
 
 COVARIANCE, CORRELATION, SD, ICC = "covariance", "correlation", "sd", "icc"
 ROW, COLUMN = "row", "column"
 TIME = "time"
+MOST_TIMES = 100
+"""Draws of V have S x T x T numbers: with 4,000 draws and so many times 320 MB, and as many for the correlations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,10 @@ def implied_covariance(
     fit
         A fit of a Gaussian response with identity link and a grouping factor.
     times
-        Values of ``variable``, each once: one row of V per value; ``"all"`` for those that occur in the data.
+        Values of ``variable``, each once and 100 at most: one row of V per value; ``"all"`` for those that occur in the data.
     variable
         The column that ``times`` are values of: one that has a random slope. None finds it when there is only one. With random intercepts
-        only, V does not depend on it: it is a label.
+        only, V does not depend on it: it is a label, and a column of the formula where ``times`` are ``"all"``.
     factor
         The grouping factor whose levels are the subjects; needed when there are several.
     ci_prob, ci_kind
@@ -72,7 +75,7 @@ def implied_covariance(
         If the response is not Gaussian with identity link.
     ArgumentError
         If there is no grouping factor, several and none is named, no or several columns with a random slope and none is named, a time is
-        missing or stands twice, or known standard errors differ between rows.
+        missing or stands twice, there are too many times, or known standard errors differ between rows.
     ColumnError, LevelError, MissingValueError
         If ``times`` are no values of the column.
 
@@ -114,11 +117,11 @@ def covariance_draws(fit: Fit, rows: Rows, shared: Sequence[str]) -> FloatArray:
     shared
         Names of the factors whose level they share.
     """
-    V = np.zeros((1, rows.n_rows, rows.n_rows))
-    diagonal = variance_function(fit).constant
-    for group, design, z in zip(fit_parameters(fit, effects=False).groups, fit.design.groups, rows.Z, strict=True):
+    parameters, diagonal = fit_parameters(fit, effects=False), variance_function(fit).constant
+    V = np.zeros((parameters.n_draws, rows.n_rows, rows.n_rows))
+    for group, design, z in zip(parameters.groups, fit.design.groups, rows.Z, strict=True):
         if design.name in shared:
-            V = V + shared_covariance(z, group.sd, group.corr)
+            V += shared_covariance(z, group.sd, group.corr)
         else:
             diagonal = diagonal + linear_predictor_variance(z, group.sd, group.corr)
     return add_to_diagonal(V, diagonal)
@@ -158,14 +161,37 @@ def _subject(fit: Fit, factor: str | None) -> str:
 def _grid(fit: Fit, times: Any, variable: str | None) -> _Grid:
     """Rows at the times, with other columns held as everywhere."""
     candidates = list(dict.fromkeys(c for g in fit.design.encoding.groups for c in part_columns(g.effects.part)))
-    name = _variable(candidates, variable)
+    name, everything = _variable(candidates, variable), isinstance(times, str) and times == ALL
     if not candidates:
-        values = _listed(times)
-        rows = build_rows(fit, {}, target="population")
-        return _Grid(name, values, Rows(rows.frame, rows.X, rows.offset, tuple(np.ones((len(values), 1)) for _ in rows.Z), ()))
-    at = times if isinstance(times, str) and times == ALL else _listed(times)
-    rows = build_rows(fit, {name: at}, target="population")
+        values = _occurring_times(fit, variable) if everything else _listed(times)
+        _check_number(values)
+        return _Grid(name, values, build_rows(fit, {}, target="population").take(np.zeros(len(values), dtype=np.int64)))
+    listed = occurring(fit.frame[name]) if everything else _listed(times)
+    _check_number(listed)
+    rows = build_rows(fit, {name: listed}, target="population")
     return _Grid(name, rows.frame[name].tolist(), rows)
+
+
+def _occurring_times(fit: Fit, variable: str | None) -> list[Any]:
+    """All values of a column of the data that no random slope names."""
+    names = [str(c) for c in fit.frame.columns]
+    if variable is None:
+        fix = "name the column that they are values of, variable=..., or list the times, times=[0, 1, 2]"
+        raise ArgumentError("times='all' needs a column: with random intercepts only, none is known to be the time", fix=fix)
+    if variable not in names:
+        nearest = unknown_column(variable, names)
+        raise ColumnError(nearest.what, where=nearest.where, fix=f"{nearest.fix}. Or list the times, times=[0, 1, 2]")
+    return occurring(fit.frame[variable])
+
+
+def _check_number(times: Sequence[Any]) -> None:
+    """Refuse so many times that draws of all pairs would fill the memory."""
+    if len(times) > MOST_TIMES:
+        raise ArgumentError(
+            "there are too many times: a covariance is kept for every draw and every pair of them",
+            where=f"{len(times)} times, at most {MOST_TIMES}",
+            fix="choose a grid of fewer, times=[0, 6, 12]",
+        )
 
 
 def _variable(candidates: list[str], variable: str | None) -> str:
@@ -187,7 +213,11 @@ def _listed(times: Any) -> list[Any]:
     values = [t.item() if isinstance(t, np.generic) else t for t in times]
     bad = [t for t in values if not isinstance(t, str | int | float) or (isinstance(t, float) and not np.isfinite(t))]
     if not values or bad:
-        raise ArgumentError("times need at least one value, each a finite number or the name of a level", where=f"times={values!r}")
+        raise ArgumentError(
+            "times need at least one value, each a finite number or the name of a level",
+            where=f"times={values!r}",
+            fix="give a list of values, times=[0, 1, 2]",
+        )
     if len(set(values)) < len(values):
         raise ArgumentError("a time stands twice", where=f"times={values!r}", fix="give each time once")
     return values
@@ -195,7 +225,7 @@ def _listed(times: Any) -> list[Any]:
 
 def _icc(fit: Fit, rows: Rows, shared: Sequence[str]) -> FloatArray:
     """Draws (S,) of the correlation of two responses of one level; random intercepts only, so that all pairs of rows have it."""
-    pair = Rows(rows.frame, rows.X, rows.offset, tuple(np.ones((2, 1)) for _ in rows.Z), ())
+    pair = replace(rows.take(np.zeros(2, dtype=np.int64)), Z=tuple(np.ones((2, 1)) for _ in rows.Z))
     return correlation_of(covariance_draws(fit, pair, shared))[:, 0, 1]
 
 

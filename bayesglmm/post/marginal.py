@@ -90,7 +90,9 @@ def marginal_coefficients(fit: Fit, *, weights: Any = None, ci_prob: float = 0.9
     sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
     coords = {"coefficient": np.array(fit.design.labels, dtype=object)}
     draws = draws_dataset({SUBJECT: parameters.beta, MARGINAL: marginal}, sizes, "coefficient", coords)
-    target = target_sentence("population", list(dict.fromkeys(g.name for g in fit.design.groups)))
+    factors = list(dict.fromkeys(g.name for g in fit.design.groups))
+    own = f"subject_specific: coefficients at given random effects of {', '.join(factors)}. marginal: " if factors else ""
+    target = own + target_sentence("population", factors)
     return Result(
         "Subject-specific and marginal coefficients", target, table, draws, (*_notes(fit, table, projection), *run_notes(fit)), choice
     )
@@ -121,8 +123,8 @@ def _project(link_name: str, parameters: Parameters, rows: Rows, weights: FloatA
         mean = population_predictor(link_name, fixed_eta(part, rows), group_variance(part, rows))
         values[block] = project(rows.X, mean.value, offset=rows.offset, weights=weights)
         bound = max(bound, mean.mean_bound)
-        left += np.sum(mean.value - rows.offset - values[block] @ rows.X.T, axis=0)
-    return _Projection(values, bound, float(np.abs(left).max(initial=0.0)) / max(1, parameters.n_draws))
+        left += np.sum(np.abs(mean.value - rows.offset - values[block] @ rows.X.T), axis=0)
+    return _Projection(values, bound, float(left.max(initial=0.0)) / max(1, parameters.n_draws))
 
 
 def _table(labels: Sequence[str], beta: FloatArray, marginal: FloatArray, choice: IntervalChoice) -> pd.DataFrame:

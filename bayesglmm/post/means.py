@@ -5,6 +5,7 @@ are draws summarised: the average of interval ends is not an interval of the ave
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,11 @@ from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.links import Link
 from bayesglmm.post.cells import Cells, make_cells, row_weights
 from bayesglmm.post.intervals import IntervalChoice, make_interval, summarise
-from bayesglmm.post.linear_predictor import fit_parameters, map_blocks
-from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes, target_sentence
+from bayesglmm.post.linear_predictor import Parameters, fit_parameters, map_blocks
+from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
 from bayesglmm.post.rows import Rows, build_rows, distinct_rows
-from bayesglmm.post.targets import NEEDS_EFFECTS, TARGETS, Averaging, Setting, averaging, mean_predictor, observed_combinations
-from bayesglmm.types import FloatArray, Scale, Target, check_choice
+from bayesglmm.post.targets import NEEDS_EFFECTS, TARGETS, Setting, averaging, averaging_sentence, mean_predictor, observed_combinations
+from bayesglmm.types import FloatArray, IntArray, Scale, Target, check_choice
 
 MEAN = "mean_response"
 AT_ONCE = 2**22
@@ -75,7 +76,7 @@ def means(  # noqa: PLR0913 (one public call; all but two are keywords)
     -------
     Result
         ``table``: columns of the row or cell, then ``mean``, ``sd``, ``median``, ``ci_lower``, ``ci_upper``. ``draws``: variable
-        ``mean_response`` with dims (chain, draw, row).
+        ``mean_response`` with dims (chain, draw, row); empty where they are not kept.
 
     Raises
     ------
@@ -94,7 +95,7 @@ def means(  # noqa: PLR0913 (one public call; all but two are keywords)
     check_choice("target", target, Target)
     check_choice("scale", scale, Scale)
     factors = averaging(fit, over, target)
-    columns = _columns(by, at)
+    columns = averaging_columns(by, at)
     if columns is None and weights is not None:
         raise ArgumentError(
             "weights are given, but no rows are averaged", where="weights", fix="name the columns to average within, by=..."
@@ -103,37 +104,61 @@ def means(  # noqa: PLR0913 (one public call; all but two are keywords)
     rows = build_rows(fit, at, target=target, extra=extra, given=factors.given)
     unique, which = distinct_rows(rows, levels=target == "group" or bool(factors.given))
     cells = make_cells(rows, which, by=columns, weights=row_weights(rows, weights))
-    how: dict[str, Any] = {"target": target, "scale": scale, "given": factors.given}
-    summary, draws, bound = _summarised(fit, unique, cells, choice, how, keep_draws=keep_draws)
+    source = _source(fit, target, scale, factors.given)
+    summary, draws, bound = _summarised(source, unique, cells, choice, keep_draws=keep_draws)
     labels = join_columns(cells.frame, summary, reserved=(MEAN,))
     sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
     coords = {str(c): labels[c].to_numpy() for c in labels.columns[: cells.frame.shape[1]]}
     dataset = xr.Dataset() if draws is None else draws_dataset({MEAN: draws}, sizes, "row", coords)
     notes = (*rows.notes, *_notes(fit.link, target, bound, rows, columns), *run_notes(fit))
-    return Result(_title(fit.link, target, scale), _sentence(target, factors), labels, dataset, notes, choice)
+    return Result(_title(fit.link, target, scale), averaging_sentence(target, factors), labels, dataset, notes, choice)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What the means of any rows are computed from; made once for all of them."""
+
+    parameters: Parameters
+    link: Link
+    observed: tuple[IntArray, ...]
+    given: tuple[int, ...]
+    target: Target
+    scale: Scale
 
 
 def _summarised(
-    fit: Fit, rows: Rows, cells: Cells, choice: IntervalChoice, how: dict[str, Any], *, keep_draws: bool
+    source: _Source, rows: Rows, cells: Cells, choice: IntervalChoice, *, keep_draws: bool
 ) -> tuple[dict[str, FloatArray], FloatArray | None, float]:
     """Return summaries of the cells, their draws where they are kept, and the integration bound.
 
-    Where draws are not kept and every cell is a row, rows are taken a few at a time.
+    Where draws are not kept, a few cells are taken at a time; where every cell is a row, rows that several cells share are summarised once.
     """
-    n_draws = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
-    step = max(1, AT_ONCE // n_draws)
-    if keep_draws or not cells.single or len(cells.start) <= step:
-        draws, bound = cell_means(fit, rows, cells, **how)
+    step = max(1, AT_ONCE // source.parameters.n_draws)
+    if keep_draws or len(cells.start) <= step:
+        draws, bound = _averages(source, rows, cells)
         return summarise(draws, choice), draws if keep_draws else None, bound
+    once = _one_cell_each(rows) if cells.single else cells
     parts, bound = [], 0.0
-    for first in range(0, len(cells.start), step):
-        part = slice(first, first + step)
-        here = rows.take(cells.row[part])
-        single = Cells(cells.frame.iloc[part], np.arange(here.n_rows), np.ones(here.n_rows), np.arange(here.n_rows))
-        draws, error = cell_means(fit, here, single, **how)
+    for first in range(0, len(once.start), step):
+        draws, error = _averages(source, *_some_cells(rows, once, slice(first, first + step)))
         parts.append(summarise(draws, choice))
         bound = max(bound, error)
-    return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}, None, bound
+    columns = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+    return {name: column[cells.row] for name, column in columns.items()} if cells.single else columns, None, bound
+
+
+def _one_cell_each(rows: Rows) -> Cells:
+    """Every distinct row a cell of its own."""
+    own = np.arange(rows.n_rows, dtype=np.int64)
+    return Cells(rows.frame, own, np.ones(rows.n_rows), own)
+
+
+def _some_cells(rows: Rows, cells: Cells, part: slice) -> tuple[Rows, Cells]:
+    """Take neighbouring cells, and the distinct rows that they average."""
+    ends = np.append(cells.start, len(cells.row))[part.start : part.stop + 1]
+    pairs = slice(int(ends[0]), int(ends[-1]))
+    used, row = np.unique(cells.row[pairs], return_inverse=True)
+    return rows.take(used), Cells(cells.frame.iloc[part], row.reshape(-1).astype(np.int64), cells.weight[pairs], ends[:-1] - ends[0])
 
 
 def cell_means(fit: Fit, rows: Rows, cells: Cells, *, target: Target, scale: Scale, given: Sequence[str] = ()) -> tuple[FloatArray, float]:
@@ -160,28 +185,43 @@ def cell_means(fit: Fit, rows: Rows, cells: Cells, *, target: Target, scale: Sca
     tuple
         Draws of shape (S, k), and the bound.
     """
+    return _averages(_source(fit, target, scale, given), rows, cells)
+
+
+def _source(fit: Fit, target: Target, scale: Scale, given: Sequence[str]) -> _Source:
+    """Take the draws that the target reads, and the combinations of levels that it averages over."""
     parameters = fit_parameters(fit, effects=target in NEEDS_EFFECTS or tuple(given))
     positions = tuple(i for i, group in enumerate(fit.design.groups) if group.name in given)
-    setting = Setting(rows, fit.link, observed_combinations(fit, given=positions), positions)
-    values = np.empty((parameters.n_draws, len(cells.start)))
+    return _Source(parameters, fit.link, observed_combinations(fit, given=positions), positions, target, scale)
+
+
+def _averages(source: _Source, rows: Rows, cells: Cells) -> tuple[FloatArray, float]:
+    """Draws (S, k) of averages over distinct rows, and the bound on their integration error."""
+    setting = Setting(rows, source.link, source.observed, source.given)
+    values = np.empty((source.parameters.n_draws, len(cells.start)))
 
     def fill(block: slice) -> float:
-        predictors = TARGETS[target](parameters.take(block), setting)
-        values[block] = _reduce(fit.link, predictors.value, cells, scale)
+        predictors = TARGETS[source.target](source.parameters.take(block), setting)
+        values[block] = _reduce(source.link, predictors.value, cells, source.scale)
         return predictors.bound
 
-    return values, max(map_blocks(parameters.n_draws, max(rows.n_rows, len(cells.row)), fill), default=0.0)
+    return values, max(map_blocks(source.parameters.n_draws, max(rows.n_rows, len(cells.row)), fill), default=0.0)
 
 
-def _columns(by: str | Sequence[str] | None, at: Any) -> list[str] | None:
-    """Columns to average within, each once; none for one average of all rows of the data; None for a line per row."""
+def averaging_columns(by: str | Sequence[str] | None, at: Any) -> tuple[str, ...] | None:
+    """Columns to average within, each once; none for one average of all rows of the data; None for a line per row.
+
+    Raises
+    ------
+    ArgumentError
+        If ``by`` names no columns.
+    """
     if by is None:
-        return [] if at is None else None
+        return () if at is None else None
     names = [by] if isinstance(by, str) else list(by) if isinstance(by, Sequence) else [by]
-    wrong = [name for name in names if not isinstance(name, str)]
-    if wrong:
+    if not all(isinstance(name, str) for name in names):
         raise ArgumentError(f"by={by!r} names no columns", fix="give the name of a column, or a list of names")
-    return list(dict.fromkeys(names))
+    return tuple(dict.fromkeys(names))
 
 
 def _reduce(link: Link, eta: FloatArray, cells: Cells, scale: Scale) -> FloatArray:
@@ -190,15 +230,6 @@ def _reduce(link: Link, eta: FloatArray, cells: Cells, scale: Scale) -> FloatArr
         # the weights of a cell sum to one up to rounding only, which must not push a probability above one
         return np.clip(cells.average(link.inverse(eta)), *link.mean_interval)
     return cells.average(eta) if cells.single else mean_predictor(link, eta, cells.average)
-
-
-def _sentence(target: Target, factors: Averaging) -> str:
-    """Write the target, and which factors are given."""
-    sentence = target_sentence(target, factors.over)
-    if not factors.given:
-        return sentence
-    levels = "level" if len(factors.given) == 1 else "levels"
-    return f"{sentence}; given the named {levels} of {' and '.join(factors.given)}, whose effects are part of x'beta"
 
 
 def _title(link: Link, target: Target, scale: Scale) -> str:

@@ -14,17 +14,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from bayesglmm import naming
 from bayesglmm.design.encoding import encode_rows
 from bayesglmm.design.groups import GroupDesign
-from bayesglmm.design.table import read_table, to_frame
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.conditional import effect_root
 from bayesglmm.post.linear_predictor import GroupParameters, Parameters, fit_parameters, fixed_eta, term_eta
-from bayesglmm.post.rows import Rows, build_rows, predictor_columns
+from bayesglmm.post.rows import Rows, build_rows, predictor_columns, read_frame
 from bayesglmm.types import FloatArray, IntArray, UnseenLevels
 
 SHOWN = 5
@@ -104,7 +102,7 @@ def read_group_rows(fit: Fit, newdata: Any, *, new_groups: UnseenLevels) -> Grou
         return GroupRows(build_rows(fit, None, target="group"), empty, fit.design.trials, fit.design.se)
     new = encode_rows(fit.design.encoding, newdata, unseen=new_groups)
     columns = predictor_columns(fit, levels=True)
-    frame = to_frame(read_table(newdata, columns)[0]) if columns else pd.DataFrame(index=range(len(new.X)))
+    frame = read_frame(newdata, columns)
     Z, index = [], []
     for group, known in zip(new.groups, fit.design.groups, strict=True):
         if group.Z is None or group.index is None or group.new_index is None:

@@ -1,5 +1,8 @@
 r"""Odds ratios, ratios of means and hazard ratios of the coefficients: within one subject, and between populations."""
 
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +13,7 @@ from bayesglmm import naming
 from bayesglmm.errors import DesignError, FamilyError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.elementwise import exp
-from bayesglmm.numerics.spread import RATIO_NAMES
+from bayesglmm.numerics.spread import RATIO_NAMES, RatioName
 from bayesglmm.post.cells import row_weights
 from bayesglmm.post.intervals import make_interval, summarise
 from bayesglmm.post.linear_predictor import fit_parameters
@@ -24,6 +27,27 @@ SAME_SUBJECT = "the same subject, one unit more"
 ALIKE = "two subjects with equal random effects, one unit apart"
 POPULATIONS = "two populations, one unit apart"
 CHANGE = "the second ratio, in units of the first"
+RATIOS_ALIKE = "two ratios at equal random effects, one divided by the other"
+RATIOS_OF_POPULATIONS = "two ratios of populations, one divided by the other"
+
+
+@dataclass(frozen=True, slots=True)
+class Slopes:
+    """The coefficients whose exponentials are ratios.
+
+    Attributes
+    ----------
+    kept
+        Shape (k,): their positions.
+    steps
+        Shape (k,): how many numbers and contrasts of levels each column is a product of; with more than one the ratio is one of ratios.
+    left
+        Labels of the coefficients that compare a level, or a combination of levels, with no other; without the intercept.
+    """
+
+    kept: IntArray
+    steps: IntArray
+    left: tuple[str, ...] = ()
 
 
 def odds_ratios(fit: Fit, *, weights: Any = None, ci_prob: float = 0.95, ci_kind: str = "eti") -> Result:
@@ -46,16 +70,17 @@ def odds_ratios(fit: Fit, *, weights: Any = None, ci_prob: float = 0.95, ci_kind
     Returns
     -------
     Result
-        ``table``, three rows per coefficient, the intercept left out: ``coefficient``, ``quantity`` (``subject_specific``, ``marginal``,
-        ``marginal_over_subject_specific``), ``mean``, ``sd``, ``median``, ``ci_lower``, ``ci_upper``, and ``compares``, who is compared
-        with whom. ``draws``: variables of these names with dims (chain, draw, coefficient).
+        ``table``, three rows per coefficient, without those that compare a level with no other (the intercept, all levels of a factor):
+        ``coefficient``, ``quantity`` (``subject_specific``, ``marginal``, ``marginal_over_subject_specific``), ``mean``, ``sd``,
+        ``median``, ``ci_lower``, ``ci_upper``, and ``compares``, who is compared with whom. ``draws``: variables of these names with dims
+        (chain, draw, coefficient).
 
     Raises
     ------
     FamilyError
         If the exponential of a coefficient is no ratio under the link; gives the reason.
     DesignError
-        If the model has no coefficient but the intercept.
+        If no coefficient compares anything: there is none but the intercept, or those of all levels of a factor.
     ColumnError, ArgumentError
         If the weights are not what they must be.
 
@@ -65,31 +90,33 @@ def odds_ratios(fit: Fit, *, weights: Any = None, ci_prob: float = 0.95, ci_kind
     models of binary outcomes. *Biometrics* 74, 354-361.
     """
     choice = make_interval(ci_prob, ci_kind)
-    name, kept = ratio_name(fit), slopes_of(fit)
+    name, slopes = ratio_name(fit), slopes_of(fit)
     rows = build_rows(fit, None, target="population")
     weight = row_weights(rows, weights)
     unique, which = distinct_rows(rows, levels=False)
     parameters = fit_parameters(fit, effects=False)
     marginal, bound = marginal_draws(fit.link.name, parameters, unique, np.bincount(which, weights=weight).astype(np.float64))
-    logs = parameters.beta[:, kept], marginal[:, kept], marginal[:, kept] - parameters.beta[:, kept]
+    beta = parameters.beta[:, slopes.kept]
+    logs = beta, marginal[:, slopes.kept], marginal[:, slopes.kept] - beta
     values = dict(zip(QUANTITIES, (exp(x) for x in logs), strict=True))
-    coefficients = np.array(fit.design.labels, dtype=object)[kept]
-    index = {"coefficient": np.repeat(coefficients, 3), "quantity": np.tile(QUANTITIES, len(kept))}
+    coefficients = np.array(fit.design.labels, dtype=object)[slopes.kept]
+    index = {"coefficient": np.repeat(coefficients, 3), "quantity": np.tile(QUANTITIES, len(slopes.kept))}
     summary = summarise(np.stack(list(values.values()), axis=2).reshape(parameters.n_draws, -1), choice)
-    table = pd.DataFrame({**index, **summary, "compares": _compared(fit, kept)})
+    table = pd.DataFrame({**index, **summary, "compares": _compared(fit, slopes)})
     sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
     factors = list(dict.fromkeys(g.name for g in fit.design.groups))
+    how = f"integration error of the population means <= {bound:.0e}" if bound > 0.0 else "population means in closed form"
     return Result(
-        f"{name.capitalize()}s, subject-specific and marginal",
-        f"subject_specific: {name} at equal random effects, exp(beta). marginal: {target_sentence('population', factors)}",
+        f"{name.plural.capitalize()}, subject-specific and marginal",
+        f"subject_specific: {name.singular} at equal random effects, exp(beta). marginal: {target_sentence('population', factors)}",
         table,
         draws_dataset(values, sizes, "coefficient", {"coefficient": coefficients}),
-        (*_notes(fit, bound), *run_notes(fit)),
+        (f"marginal: least-squares projection on the rows of the data; {how}.", *slope_notes(fit, slopes, slopes.kept), *run_notes(fit)),
         choice,
     )
 
 
-def ratio_name(fit: Fit) -> str:
+def ratio_name(fit: Fit) -> RatioName:
     """Name the ratio that the exponential of a coefficient is.
 
     Raises
@@ -106,35 +133,62 @@ def ratio_name(fit: Fit) -> str:
     return name
 
 
-def slopes_of(fit: Fit) -> IntArray:
-    """Positions of the coefficients without the intercept.
+def slopes_of(fit: Fit) -> Slopes:
+    """Find the coefficients whose exponentials are ratios: those of columns that are a number, or a contrast of levels, or have one.
 
     Raises
     ------
     DesignError
         If there is none.
     """
-    kept = np.flatnonzero([label != naming.INTERCEPT for label in fit.design.labels])
-    if not kept.size:
-        raise DesignError("the model has no coefficient but the intercept", where=fit.spec.formula, fix="add a predictor")
-    return kept.astype(np.int64)
+    labels, steps = fit.design.labels, _steps(fit)
+    kept = np.flatnonzero(steps > 0)
+    left = tuple(label for label, n in zip(labels, steps, strict=True) if n == 0 and label != naming.INTERCEPT)
+    if kept.size:
+        return Slopes(kept.astype(np.int64), steps[kept], left)
+    if left:
+        compare = "ratio" if fit.link.name == "log" else "odds_ratio"
+        raise DesignError(
+            "every coefficient belongs to one level, which it compares with no other",
+            where=f"{fit.spec.formula}: {', '.join(left)}",
+            fix=f"write the formula with its intercept, or use contrasts(compare={compare!r})",
+        )
+    raise DesignError("the model has no coefficient but the intercept", where=fit.spec.formula, fix="add a predictor")
 
 
-def _compared(fit: Fit, kept: IntArray) -> NDArray[np.object_]:
+def slope_notes(fit: Fit, slopes: Slopes, shown: Collection[int]) -> tuple[str, ...]:
+    """Name the coefficients that are ratios of ratios, among those that are shown, and those that are no ratio."""
+    products = [fit.design.labels[k] for k, steps in zip(slopes.kept, slopes.steps, strict=True) if steps > 1 and k in shown]
+    why = "each belongs to one level, which it compares with no other"
+    fix = "write the formula with its intercept for ratios of levels"
+    return (
+        *((f"Ratios of ratios: {', '.join(products)}.",) if products else ()),
+        *((f"Left out, because {why}: {', '.join(slopes.left)}; {fix}.",) if slopes.left else ()),
+    )
+
+
+def _steps(fit: Fit) -> IntArray:
+    """Count the numbers and the contrasts of levels that each coefficient's column is a product of, shape (p,).
+
+    There is none in the intercept, and none in a product of factors that are all coded with all their levels.
+    """
+    factors, counts = fit.design.encoding.fixed.factors, list[int]()
+    for coding in fit.design.encoding.fixed.codings:
+        for product in coding.products:
+            coded = [(factors[position], reduced) for position, reduced in product]
+            widths = [factor.width if factor.levels is None else len(factor.levels) - int(reduced) for factor, reduced in coded]
+            counts += [sum(factor.levels is None or reduced for factor, reduced in coded)] * math.prod(widths)
+    return np.array(counts, dtype=np.int64)
+
+
+def _compared(fit: Fit, slopes: Slopes) -> NDArray[np.object_]:
     """Say who is compared with whom, three texts per coefficient; subjects are the combinations of levels of all factors."""
-    X = pd.DataFrame(fit.design.X[:, kept])
-    varies = np.ones(len(kept), dtype=bool)
+    X = pd.DataFrame(fit.design.X[:, slopes.kept])
+    varies = np.ones(len(slopes.kept), dtype=bool)
     if fit.design.groups:
         index = np.stack([g.index for g in fit.design.groups], axis=1)
         subject = np.unique(index, axis=0, return_inverse=True)[1].reshape(-1)
         varies = (X.groupby(subject).nunique() > 1).any(axis=0).to_numpy()
-    texts = [(SAME_SUBJECT if v else ALIKE, POPULATIONS, CHANGE) for v in varies]
-    return np.array(texts, dtype=object).ravel()
-
-
-def _notes(fit: Fit, bound: float) -> tuple[str, ...]:
-    how = f"integration error of the population means <= {bound:.0e}" if bound > 0.0 else "population means in closed form"
-    notes = [f"marginal: least-squares projection on the rows of the data; {how}."]
-    if any(":" in label for label in fit.design.labels):
-        notes.append("The ratio of a product (a:b) is a ratio of ratios.")
-    return tuple(notes)
+    one = [(SAME_SUBJECT if v else ALIKE, POPULATIONS, CHANGE) for v in varies]
+    product = RATIOS_ALIKE, RATIOS_OF_POPULATIONS, CHANGE
+    return np.array([product if steps > 1 else texts for texts, steps in zip(one, slopes.steps, strict=True)], dtype=object).ravel()

@@ -13,13 +13,13 @@ import numpy as np
 
 from bayesglmm.design.checks import check_positive
 from bayesglmm.design.encoding import evaluate_column
-from bayesglmm.design.table import read_table
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.conditional import RowDensity, effect_root, laplace, normal_draws, normal_posterior, propose
 from bayesglmm.numerics.importance import effective_size, log_mean, pareto_shape, systematic_choice
 from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fit_parameters, fixed_eta, term_eta
-from bayesglmm.post.new_groups import GroupRows, block_name, names_known_level, read_group_rows
+from bayesglmm.post.new_groups import GroupRows, block_name, listed, names_known_level, read_group_rows
+from bayesglmm.post.rows import read_new_table
 from bayesglmm.post.simulate import check_observation_columns, observation_parameters
 from bayesglmm.spec.gate import names_in
 from bayesglmm.types import FloatArray, IntArray
@@ -88,7 +88,7 @@ def read_own_data(fit: Fit, newdata: Any) -> OwnData:
     Raises
     ------
     ArgumentError
-        If no level is new, or too many are.
+        If no level is new, too many are, or a row names known levels only: the fit may have counted it already.
     ColumnError, LevelError, MissingValueError, ResponseError, DesignError
         If a row is not what it must be.
     """
@@ -97,7 +97,7 @@ def read_own_data(fit: Fit, newdata: Any) -> OwnData:
     check_observation_columns(fit, rows)
     response = fit.design.encoding.response
     texts = [response.expression, *([response.weights] if response.weights else ())]
-    table = read_table(newdata, [name for text in texts for name in names_in(text)])[0]
+    table = read_new_table(newdata, [name for text in texts for name in names_in(text)])
     y = evaluate_column(response.expression, table)
     fit.family.check_response(y, rows.trials)
     weights = np.ones(len(y)) if response.weights is None else evaluate_column(response.weights, table)
@@ -106,7 +106,13 @@ def read_own_data(fit: Fit, newdata: Any) -> OwnData:
 
 
 def update(fit: Fit, own: OwnData, rng: np.random.Generator) -> Updated:
-    """Draw posterior draws and new effects given the subjects' own data: exact for normal responses, else by importance sampling."""
+    """Draw posterior draws and new effects given the subjects' own data: exact for normal responses, else by importance sampling.
+
+    Raises
+    ------
+    ArgumentError
+        If the data have no probability under any draw.
+    """
     parameters = fit_parameters(fit, effects=names_known_level(fit, own.rows))
     problem = _problem(fit, parameters, own.rows)
     exact = (fit.family.pymc_name, fit.link.name) == NORMAL
@@ -114,16 +120,70 @@ def update(fit: Fit, own: OwnData, rng: np.random.Generator) -> Updated:
 
 
 def _check_new(fit: Fit, rows: GroupRows) -> None:
-    count = sum(len(levels) * z.shape[1] for levels, z in zip(rows.new_levels, rows.rows.Z, strict=True))
-    if count == 0:
+    """Refuse rows that name no new level, all of them or some, and more effects than are updated together."""
+    check_new_level(fit, rows, "newdata", "fit again to add data to known levels")
+    known = np.logical_and.reduce([index < len(g.levels) for index, g in zip(rows.rows.index, fit.design.groups, strict=True)])
+    if known.any():
         raise ArgumentError(
-            "every level in newdata is one that the fit has seen, so there is no new subject to update",
-            where=", ".join(dict.fromkeys(g.name for g in fit.design.groups)) or fit.spec.formula,
-            fix="name the subject anew; use predict() for known levels, and fit again to add data to them",
+            "rows of newdata name no new level: the fit may hold them already",
+            where=_numbered(np.flatnonzero(known)),
+            fix="give the new subject's rows only",
         )
+    count = sum(len(levels) * z.shape[1] for levels, z in zip(rows.new_levels, rows.rows.Z, strict=True))
     if count > MOST_EFFECTS:
         raise ArgumentError(
-            f"newdata has new levels with {count} effects in all; {MOST_EFFECTS} can be updated together", fix="give one subject at a time"
+            f"newdata has new levels with {count} effects in all; {MOST_EFFECTS} can be updated together",
+            where=_named(fit, rows),
+            fix="give one subject at a time",
+        )
+
+
+def check_new_level(fit: Fit, rows: GroupRows, what: str, instead: str) -> None:
+    """Refuse rows without any new level.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    rows
+        Rows with their levels.
+    what
+        Name of the argument that the rows came by.
+    instead
+        What else the user may want, besides ``predict``.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if not any(rows.new_levels):
+        raise ArgumentError(
+            f"every level in {what} is one that the fit has seen, so there is no new subject",
+            where=", ".join(dict.fromkeys(g.name for g in fit.design.groups)) or fit.spec.formula,
+            fix=f"name the subject anew; use predict() for known levels, or {instead}",
+        )
+
+
+def _named(fit: Fit, rows: GroupRows) -> str:
+    """List new levels by factor."""
+    found = {g.name: levels for g, levels in zip(fit.design.groups, rows.new_levels, strict=True) if levels}
+    return "; ".join(f"{name}: {listed(levels)} ({len(levels)} in all)" for name, levels in found.items())
+
+
+def _numbered(rows: IntArray) -> str:
+    """Show the first few rows."""
+    return f"{'row' if len(rows) == 1 else 'rows'} {listed([str(r) for r in rows])} (counted from 0)"
+
+
+def _check_possible(own: OwnData, log_weights: FloatArray) -> None:
+    """Refuse data without a probability under every draw, of which no weights can be made."""
+    largest = float(np.max(log_weights))
+    if not np.isfinite(largest):
+        impossible = "the subject's data are impossible under every draw"
+        raise ArgumentError(
+            impossible if largest == -np.inf else "the probability of the subject's data is not a number in some draw",
+            where=f"{_numbered(np.arange(len(own.y)))} of newdata",
+            fix="check the responses and predictors of these rows: they lie far from all that the fit has seen",
         )
 
 
@@ -147,6 +207,7 @@ def _update_normal(fit: Fit, own: OwnData, problem: _Problem, rng: np.random.Gen
     """Update by normal responses: the weights of draws and the law of the effects in closed form."""
     sigma = observation_parameters(fit, own.rows.se, np.arange(len(problem.eta0), dtype=np.int64))["sigma"]
     law, log_weights = normal_posterior(own.y - problem.eta0, problem.A, sigma, own.weights)
+    _check_possible(own, log_weights)
     which = systematic_choice(rng, log_weights, len(log_weights))
     e = normal_draws(rng, type(law)(law.location[which], law.precision[which]))
     return Updated(which, _split(fit, problem, which, e), effective_size(log_weights), pareto_shape(log_weights), None)
@@ -161,6 +222,7 @@ def _update_sampled(fit: Fit, own: OwnData, problem: _Problem, rng: np.random.Ge
         eta0, A = problem.eta0[block], problem.A[block]
         proposals = propose(rng, laplace(density, eta0, A), density, eta0, A, size=PROPOSALS)
         e[block], log_weights[block] = proposals.effects, proposals.log_weights
+    _check_possible(own, log_weights)
     pair = systematic_choice(rng, log_weights.reshape(-1), n_draws)
     which, chosen = np.divmod(pair, PROPOSALS)
     of_draws = log_mean(log_weights, axis=1)

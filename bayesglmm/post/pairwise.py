@@ -1,6 +1,7 @@
 """All pairs of levels against each other."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -30,6 +31,7 @@ def pairwise(  # noqa: PLR0913 (one public call; all but four are keywords)
     by: str | Sequence[str] | None = None,
     over: str | Sequence[str] | None = None,
     weights: Any = None,
+    keep_draws: bool = True,
     ci_prob: float = 0.95,
     ci_kind: str = "eti",
 ) -> Result:
@@ -44,7 +46,7 @@ def pairwise(  # noqa: PLR0913 (one public call; all but four are keywords)
     values
         Two to fifty values; None for all levels of a factor, and for a number its mean and one unit more. Each value is compared with
         all that stand before it.
-    at, target, compare, scale, by, over, weights, ci_prob, ci_kind
+    at, target, compare, scale, by, over, weights, keep_draws, ci_prob, ci_kind
         As for :func:`bayesglmm.post.contrasts.contrasts`.
 
     Returns
@@ -64,11 +66,11 @@ def pairwise(  # noqa: PLR0913 (one public call; all but four are keywords)
     189-211); the levels of a fixed factor are not.
     """
     choice = make_interval(ci_prob, ci_kind)
-    how = make_comparison(fit, target, compare, scale)
+    how = replace(make_comparison(fit, target, compare, scale), keep_draws=keep_draws, positive=True)
     scene = make_scene(variable, at, by=by, over=over, weights=weights)
     check_variable(fit, scene, target)
     found = known_values(fit, variable) if values is None else distinct_values(variable, values)
     if len(found) > MAX_VALUES:
         fix = "name the values to compare, values=[...]"
         raise ArgumentError(f"{len(found)} values make {len(found) * (len(found) - 1) // 2} pairs", where=f"column {variable!r}", fix=fix)
-    return compare_pairs(fit, scene, list(combinations(found, 2)), how, choice, positive=True)
+    return compare_pairs(fit, scene, list(combinations(found, 2)), how, choice)

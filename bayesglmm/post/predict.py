@@ -38,6 +38,8 @@ def predict(  # noqa: PLR0913 (one public call; all but two are keywords)
 
     .. math:: h(o + x'\beta + \textstyle\sum_t z_t' b_{t, j_t})
 
+    on the response scale; on the link scale without h.
+
     Parameters
     ----------
     fit
@@ -74,8 +76,9 @@ def predict(  # noqa: PLR0913 (one public call; all but two are keywords)
 
     Notes
     -----
-    This is the mean of responses, not a response: :func:`bayesglmm.post.simulate.simulate` draws those. Over draws the mean of a new level
-    averages to that of the ``population`` target, and its interval is that of one level.
+    This is the mean of responses, not a response: :func:`bayesglmm.post.simulate.simulate` draws those. The interval of a row with a new
+    level is that of one level. Where the levels of all factors are new, with ``new_groups="population"`` and on the response scale, the
+    mean over draws is that of the ``population`` target, up to the randomness of the draws.
     """
     choice = make_interval(ci_prob, ci_kind)
     check_choice("new_groups", new_groups, UnseenLevels)
@@ -85,7 +88,7 @@ def predict(  # noqa: PLR0913 (one public call; all but two are keywords)
     sizes = fit.posterior.sizes[CHAIN], fit.posterior.sizes[DRAW]
     found = predicted_rows(source, rows, fit.link, scale, choice, keep_draws=keep_draws)
     notes = (*new_group_notes(source, new_groups), *run_notes(fit))
-    return mean_result(fit, predict_title(fit.link, scale), rows, found, sizes, (notes, choice))
+    return mean_result(fit, scale, rows, found, sizes, (notes, choice))
 
 
 def predicted_rows(
@@ -101,14 +104,22 @@ def predicted_rows(
 
 
 def mean_result(
-    fit: Fit, title: str, rows: GroupRows, found: RowSummary, sizes: tuple[int, int], words: tuple[tuple[str, ...], IntervalChoice]
+    fit: Fit, scale: Scale, rows: GroupRows, found: RowSummary, sizes: tuple[int, int], words: tuple[tuple[str, ...], IntervalChoice]
 ) -> Result:
     """Put means of rows into the record of results; ``words`` are its notes and its interval."""
     labels = join_columns(rows.rows.frame, found.columns, reserved=(MEAN,))
     coords = {str(c): labels[c].to_numpy() for c in labels.columns[: rows.rows.frame.shape[1]]}
     draws = xr.Dataset() if found.draws is None else draws_dataset({MEAN: found.draws}, sizes, "row", coords)
-    factors = list(dict.fromkeys(g.name for g in fit.design.groups))
-    return Result(title, target_sentence("group", factors), labels, draws, words[0], words[1])
+    return Result(predict_title(fit.link, scale), _target(fit, scale), labels, draws, words[0], words[1])
+
+
+def _target(fit: Fit, scale: Scale) -> str:
+    """Write the target; its formula, which stands last, has no h on the link scale."""
+    sentence = target_sentence("group", list(dict.fromkeys(g.name for g in fit.design.groups)))
+    if scale == "response":
+        return sentence
+    words, formula = sentence.rsplit("h(", 1)
+    return f"{words}{formula.removesuffix(')')}"
 
 
 def predict_title(link: Link, scale: Scale) -> str:

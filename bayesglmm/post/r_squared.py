@@ -107,7 +107,8 @@ def variance_change(null_fit: Fit, fit: Fit, *, ci_prob: float = 0.95, ci_kind: 
     Raises
     ------
     ArgumentError
-        If response, family, link or groups differ, the fits share no variance, or a variance is zero in the first.
+        If response, trials, weights, known standard errors, family, link or groups differ, the fits share no variance, or a variance is
+        zero in the first.
 
     Notes
     -----
@@ -124,11 +125,19 @@ def variance_change(null_fit: Fit, fit: Fit, *, ci_prob: float = 0.95, ci_kind: 
     null, new = _variances(null_fit), _variances(fit)
     common = [name for name in null if name in new]
     if not common:
-        raise ArgumentError("the two fits have no variance in common", where=f"{null_fit.spec.formula}; {fit.spec.formula}")
+        raise ArgumentError(
+            "the two fits have no variance in common",
+            where=f"{null_fit.spec.formula}; {fit.spec.formula}",
+            fix="give both a random effect of the same grouping factor, (1 | g)",
+        )
     before, after = _paired(np.stack([null[n] for n in common], axis=1), np.stack([new[n] for n in common], axis=1))
     zero = [name for name, smallest in zip(common, before.min(axis=0), strict=True) if smallest <= 0.0]
     if zero:
-        raise ArgumentError("a variance of the first fit is zero, so there is no proportional change", where=", ".join(zero))
+        raise ArgumentError(
+            "a variance of the first fit is zero, so there is no proportional change",
+            where=", ".join(zero),
+            fix="leave this effect out of the first model; compare the standard deviations themselves, summary(fit)",
+        )
     change = 1.0 - after / before
     medians = {"null_variance": np.median(before, axis=0), "variance": np.median(after, axis=0)}
     table = pd.DataFrame({**medians, **summarise(change, choice)}, index=pd.Index(common, name="component"))
@@ -136,8 +145,8 @@ def variance_change(null_fit: Fit, fit: Fit, *, ci_prob: float = 0.95, ci_kind: 
     target = "(variance in the first fit - variance in the second) / variance in the first, for each variance that both have"
     notes = (
         *_change_notes(null_fit, fit, len(change), [n for n in (*null, *new) if n not in common]),
-        *run_notes(null_fit),
-        *run_notes(fit),
+        *(f"first fit: {n}" for n in run_notes(null_fit)),
+        *(f"second fit: {n}" for n in run_notes(fit)),
     )
     return Result(f"Proportional change in variance: {null_fit.spec.formula} to {fit.spec.formula}", target, table, dataset, notes, choice)
 
@@ -160,28 +169,37 @@ def _check_same_data(first: Fit, second: Fit) -> None:
     """Two models of one response, row by row, with the same groups."""
     a, b = first.design, second.design
     if (first.spec.family, first.spec.link) != (second.spec.family, second.spec.link):
-        raise ArgumentError("the two fits differ in family or link", where=f"{first.spec.family}, {second.spec.family}")
-    for what, one, other in (("response", a.y, b.y), ("numbers of trials", a.trials, b.trials), ("weights", a.weights, b.weights)):
-        if not _alike(one, other):
-            raise ArgumentError(
-                f"the two fits differ in their {what}",
-                where=f"{len(a.y)} and {len(b.y)} rows",
-                fix="fit both to the same rows in one order",
-            )
+        shown = " and ".join(f"{fit.spec.family} ({fit.spec.link} link)" for fit in (first, second))
+        raise ArgumentError("the two fits differ in family or link", where=shown, fix="fit both with one family and link")
+    given = {
+        "response": (a.y, b.y),
+        "numbers of trials": (a.trials, b.trials),
+        "weights": (a.weights, b.weights),
+        "known standard errors": (a.se, b.se),
+    }
+    rows = "fit both to the same rows in one order"
+    for what, (one, other) in given.items():
+        if (where := _difference(one, other)) is not None:
+            fix = rows if what == "response" else f"{rows}, with the same {what}"
+            raise ArgumentError(f"the two fits differ in their {what}", where=where, fix=fix)
     groups = {g.name: g for g in a.groups}
     for group in b.groups:
-        if group.name in groups and not (group.levels == groups[group.name].levels and _alike(group.index, groups[group.name].index)):
-            raise ArgumentError(
-                "the two fits differ in the groups of their rows",
-                where=f"{group.name}: {len(groups[group.name].levels)} and {len(group.levels)} levels",
-                fix="fit both to the same rows in one order",
-            )
+        known = groups.get(group.name, group)
+        where = _difference(known.index, group.index)
+        if known.levels != group.levels:
+            where = f"{len(known.levels)} and {len(group.levels)} levels, not all of the same names"
+        if where is not None:
+            raise ArgumentError("the two fits differ in the groups of their rows", where=f"{group.name}: {where}", fix=rows)
 
 
-def _alike(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+def _difference(one: np.ndarray | None, other: np.ndarray | None) -> str | None:
+    """Say in how many rows two columns differ; None where they are alike."""
     if one is None or other is None:
-        return one is other
-    return bool(np.array_equal(one, other))
+        return None if one is other else f"only the {'first' if other is None else 'second'} fit has them"
+    if len(one) != len(other):
+        return f"{len(one)} and {len(other)} rows"
+    n_differing = int(np.sum(one != other))
+    return f"{n_differing} of {len(one)} rows" if n_differing else None
 
 
 def _variances(fit: Fit) -> dict[str, FloatArray]:

@@ -103,7 +103,7 @@ def _effects(fit: Fit, group: GroupDesign, choice: IntervalChoice, coefficients:
     b, sd = flatten(effect_draws(fit.posterior, group)), flatten(sd_draws(fit.posterior, group))
     beta = fit_parameters(fit, effects=False).beta
     found = []
-    for k, (label, twin) in enumerate(zip(group.labels, _twins(fit, group), strict=True)):
+    for k, (label, twin) in enumerate(zip(group.labels, fixed_twins(fit, group), strict=True)):
         fixed = beta[:, [twin]] if coefficients and twin is not None else None
         draws = b[:, :, k] if fixed is None else b[:, :, k] + fixed
         columns = {**summarise(draws, choice), **_ranks(draws, choice)}
@@ -114,8 +114,11 @@ def _effects(fit: Fit, group: GroupDesign, choice: IntervalChoice, coefficients:
     return found
 
 
-def _twins(fit: Fit, group: GroupDesign) -> list[int | None]:
-    """For each effect the fixed column of the same term coded by the same columns; None where there is none."""
+def fixed_twins(fit: Fit, group: GroupDesign) -> list[int | None]:
+    """For each effect the fixed column of the same term coded by the same columns; None where there is none.
+
+    Equal columns may mean different things: ``f[b]`` is a level in ``(0 + f | g)``, and in ``y ~ f`` a difference from the reference.
+    """
     fixed = {(t.name, t.levels): t.start for t in fit.design.fixed}
     found: list[int | None] = []
     for term in group.effects:

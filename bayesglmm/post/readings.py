@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bayesglmm.design.columns import TermCoding
 from bayesglmm.design.factors import TREATMENT, FactorEncoding
 from bayesglmm.fit.fit import Fit
+from bayesglmm.spec.gate import names_in
 
 SCALES = {"identity": "population mean", "log": "log of the population mean", "logit": "log odds of the population mean"}
 """Names of g(E h) that readers know; for other links the link's own name is used."""
@@ -30,7 +31,10 @@ class _Step:
 
 
 def readings(fit: Fit) -> tuple[str, ...]:
-    """One sentence per fixed coefficient that is a contrast; what has no such reading (splines, other codings) is named in the last.
+    """One sentence per fixed coefficient that is a contrast; what has no such reading is named in the last.
+
+    A coefficient has one if its term and the terms that it interacts with are made of plain factors: columns of numbers that no other
+    factor reads, and treatment-coded levels.
 
     Parameters
     ----------
@@ -38,17 +42,35 @@ def readings(fit: Fit) -> tuple[str, ...]:
         A fit.
     """
     encoding, scale = fit.design.encoding.fixed, SCALES.get(fit.link.name, f"{fit.link.name} of the population mean")
+    plain = _plain(encoding.factors)
     said, silent = [], []
     for term, coding in zip(fit.design.fixed, encoding.codings, strict=True):
-        steps = _steps(coding, encoding.factors)
+        partners = _partners(coding, encoding.codings)
+        involved = {*_positions(coding), *partners} if _positions(coding) else set(range(len(encoding.factors)))
+        steps = _steps(coding, encoding.factors) if all(plain[p] for p in involved) else None
         labels = fit.design.labels[term.start : term.stop]
         if steps is None or len(steps) != len(labels):
             silent.append(term.name)
             continue
-        where = _elsewhere(coding, encoding.codings, encoding.factors)
+        where = _elsewhere(partners, encoding.factors)
         said += [f"{label}: {_sentence(step, scale)}{where}." for label, step in zip(labels, steps, strict=True)]
     others = (f"No single contrast of population means: {', '.join(silent)}; compare means instead.",) if silent else ()
     return (*said, *others)
+
+
+def _plain(factors: tuple[FactorEncoding, ...]) -> list[bool]:
+    """Tell for each factor whether one unit of it, or one level, can change while all others stay."""
+    read, plain = [set(names_in(factor.text)) for factor in factors], []
+    for here, factor in enumerate(factors):
+        alone = not any(read[here] & other for k, other in enumerate(read) if k != here)
+        itself = factor.contrast == TREATMENT if factor.levels is not None else {factor.text.strip("`")} == read[here]
+        plain.append(alone and itself)
+    return plain
+
+
+def _positions(coding: TermCoding) -> set[int]:
+    """Return the factors of a term, by position."""
+    return {position for product in coding.products for position, _ in product}
 
 
 def _steps(coding: TermCoding, factors: tuple[FactorEncoding, ...]) -> list[tuple[_Step, ...]] | None:
@@ -58,9 +80,9 @@ def _steps(coding: TermCoding, factors: tuple[FactorEncoding, ...]) -> list[tupl
     choices = []
     for position, reduced in coding.products[0]:
         factor = factors[position]
-        if factor.levels is None and factor.width == 1 and not factor.state:
+        if factor.levels is None:
             choices.append([_Step(factor)])
-        elif factor.levels is not None and reduced and factor.contrast == TREATMENT:
+        elif reduced:
             choices.append([_Step(factor, level) for level in factor.levels if level != _reference(factor)])
         else:
             return None
@@ -85,15 +107,16 @@ def _sentence(steps: tuple[_Step, ...], scale: str) -> str:
     return sentence
 
 
-def _elsewhere(coding: TermCoding, codings: tuple[TermCoding, ...], factors: tuple[FactorEncoding, ...]) -> str:
-    """Where the factors are that the term's factors interact with."""
-    own = {position for product in coding.products for position, _ in product}
-    if not own:
-        return ""
-    partners: dict[int, None] = {}
+def _partners(coding: TermCoding, codings: tuple[TermCoding, ...]) -> list[int]:
+    """Return the factors that a term's factors interact with, by position, in order."""
+    own, found = _positions(coding), dict[int, None]()
     for other in codings:
-        theirs = {position for product in other.products for position, _ in product}
-        if own < theirs:
-            partners |= dict.fromkeys(sorted(theirs - own))
+        if own and own < _positions(other):
+            found |= dict.fromkeys(sorted(_positions(other) - own))
+    return list(found)
+
+
+def _elsewhere(partners: list[int], factors: tuple[FactorEncoding, ...]) -> str:
+    """Say where the factors are that the term's factors interact with."""
     places = [_Step(factors[p], None if factors[p].levels is None else "").origin for p in partners]
     return f", at {' and '.join(places)}" if places else ""

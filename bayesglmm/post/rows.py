@@ -11,8 +11,8 @@ import pandas as pd
 from bayesglmm.design.encoding import NewRows, encode_rows, part_columns
 from bayesglmm.design.expressions import unknown_column
 from bayesglmm.design.factors import FactorEncoding
-from bayesglmm.design.table import label, read_table, to_frame
-from bayesglmm.errors import ArgumentError, LevelError
+from bayesglmm.design.table import Table, label, read_table, row_count, to_frame
+from bayesglmm.errors import ArgumentError, LevelError, MissingValueError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.spec.gate import names_in
 from bayesglmm.types import FloatArray, IntArray, Target
@@ -92,6 +92,8 @@ def build_rows(fit: Fit, at: Any, *, target: Target, extra: Sequence[str] = (), 
         If a grouping factor is named whose levels are not read, or is not named though they are; if a list is empty.
     LevelError
         If a level has not been seen; for a grouping factor the message names the targets that need none.
+    MissingValueError
+        If a value is missing or not finite.
     """
     if at is None:
         design = fit.design
@@ -103,8 +105,28 @@ def build_rows(fit: Fit, at: Any, *, target: Target, extra: Sequence[str] = (), 
         _check_names(fit, at, read, target)
         frame, notes = _grid(fit, at, needed)
         return replace(_encoded(fit, frame, read), frame=frame[list(at)], notes=notes)
-    rows, columns = _encoded(fit, at, read), (*needed, *extra)
-    return replace(rows, frame=to_frame(read_table(at, columns)[0]) if columns else pd.DataFrame(index=range(rows.n_rows)))
+    return replace(_encoded(fit, at, read), frame=read_frame(at, (*needed, *extra)))
+
+
+def read_frame(data: Any, columns: Sequence[str]) -> pd.DataFrame:
+    """Read columns of new rows as a pandas frame; without any, a frame of as many rows.
+
+    Raises
+    ------
+    ColumnError
+        If a column is not there.
+    MissingValueError
+        If a value is missing or not finite.
+    """
+    return to_frame(read_new_table(data, columns)) if columns else pd.DataFrame(index=range(row_count(data)))
+
+
+def read_new_table(data: Any, columns: Sequence[str]) -> Table:
+    """Read columns of new rows, with the errors of :func:`read_frame`: these rows cannot be dropped."""
+    try:
+        return read_table(data, columns)[0]
+    except MissingValueError as error:
+        raise MissingValueError(error.what, where=error.where, fix="fill in or leave out these rows") from error
 
 
 def predictor_columns(fit: Fit, *, levels: bool | Collection[str]) -> tuple[str, ...]:
@@ -155,9 +177,8 @@ def _refuse_unseen(new: NewRows) -> None:
 
 def _grid(fit: Fit, at: Mapping[str, Any], needed: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Every combination of the named values, with the other columns held."""
-    coded = _categorical(fit)
     values = {name: _values(name, at[name], fit.frame[name]) for name in at}
-    held = {name: _held(fit.frame[name], coded.get(name)) for name in needed if name not in at}
+    held = {name: _held(fit.frame[name], factor_coding(fit, name)) for name in needed if name not in at}
     combinations = list(itertools.product(*values.values()))
     frame = pd.DataFrame({name: [c[i] for c in combinations] for i, name in enumerate(values)}, index=range(len(combinations)))
     frame = frame.assign(**{name: [value] * len(frame) for name, (value, _) in held.items()})
@@ -171,9 +192,9 @@ def _check_names(fit: Fit, at: Mapping[str, Any], read: Sequence[str], target: T
     factors = tuple(dict.fromkeys(c for g in groups for c in g.columns))
     for name in at:
         if name not in needed and name in factors:
-            fix = "leave it out of at, or use target='group'"
-            what = "a grouping factor that is averaged over" if read else "a grouping factor"
-            raise ArgumentError(f"{what} is named in at for target={target!r}", where=f"column {name!r}", fix=fix)
+            what = "that is averaged over is named in at" if read else "is named in at, and its levels are not read here"
+            fix = "leave it out of at; means(fit, at, target='group') is the function of named levels"
+            raise ArgumentError(f"a grouping factor {what}", where=f"column {name!r}", fix=fix)
         if name not in needed:
             raise unknown_column(name, list(needed))
     missing = list(dict.fromkeys(c for g in groups if g.term.name in read for c in g.columns if c not in at))
@@ -185,24 +206,24 @@ def _check_names(fit: Fit, at: Mapping[str, Any], read: Sequence[str], target: T
         raise ArgumentError("a level is needed of every grouping factor that over leaves out", where=", ".join(missing), fix=fix)
 
 
-def _categorical(fit: Fit) -> dict[str, FactorEncoding]:
-    """Find the coding of every column that enters as a factor, C(x) of a number included."""
+def factor_coding(fit: Fit, variable: str) -> FactorEncoding | None:
+    """Coding of a column that enters as a factor, ``C(x)`` of a number included, first that of the fixed effects; None for others."""
     encoding = fit.design.encoding
     factors = (*encoding.fixed.factors, *(f for g in encoding.groups for f in g.effects.factors))
-    return {f.column: f for f in factors if f.column is not None and f.levels is not None}
+    return next((f for f in factors if f.column == variable and f.levels is not None), None)
 
 
 def _values(name: str, given: Any, column: "pd.Series[Any]") -> list[Any]:
     """List what one entry of a grid stands for."""
     if isinstance(given, str) and given == ALL:
-        return _occurring(column)
+        return occurring(column)
     values = [given] if isinstance(given, str | bytes) or not np.iterable(given) else list(given)
     if not values:
         raise ArgumentError("a grid needs at least one value of each column", where=f"column {name!r}", fix="give a value or 'all'")
     return values
 
 
-def _occurring(column: "pd.Series[Any]") -> list[Any]:
+def occurring(column: "pd.Series[Any]") -> list[Any]:
     """Values that occur: categories in their order, numbers sorted."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         used = set(column)
@@ -214,9 +235,9 @@ def _held(column: "pd.Series[Any]", coding: FactorEncoding | None) -> tuple[Any,
     """Choose the value at which a column is held, and say what it is."""
     if coding is not None and coding.levels is not None:
         reference = coding.levels[0] if coding.reference is None else coding.reference
-        return next(v for v in _occurring(column) if label(v) == reference), "reference level"
+        return next(v for v in occurring(column) if label(v) == reference), "reference level"
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return _occurring(column)[0], "first level"
+        return occurring(column)[0], "first level"
     return float(column.astype(float).mean()), "mean"
 
 

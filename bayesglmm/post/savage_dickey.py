@@ -75,14 +75,14 @@ def point_evidence(fit: Fit, claim: Claim, parameters: Mapping[str, FloatArray])
     PriorError
         If the prior density of the left side minus the right is not closed; gives the reason.
     ArgumentError
-        If the draws do not vary.
+        If the draws do not vary; names the claim.
     """
     linear = {name: a for name, a in (claim.difference.linear or {}).items() if a != 0.0}
     if not linear:
         raise _refused(claim, "only a linear combination of coefficients has a prior that is known in closed form")
     draws = np.sum([a * parameters[name] for name, a in linear.items()], axis=0)
     point = -claim.difference.shift
-    check_varying(draws)
+    check_varying(draws, where=repr(claim.text))
     prior = prior_density(fit, claim, linear, point)
     if not within_draws(draws, point):
         return PointEvidence(float("nan"), float("nan"))

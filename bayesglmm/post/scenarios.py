@@ -17,14 +17,12 @@ import numpy as np
 import pandas as pd
 
 from bayesglmm.design.expressions import unknown_column
-from bayesglmm.design.table import read_table, row_count, to_frame
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.post.cells import make_cells, row_weights
-from bayesglmm.post.means import cell_means
-from bayesglmm.post.result import target_sentence
-from bayesglmm.post.rows import Rows, build_rows, distinct_rows, predictor_columns
-from bayesglmm.post.targets import averaging
+from bayesglmm.post.means import averaging_columns, cell_means
+from bayesglmm.post.rows import Rows, build_rows, distinct_rows, predictor_columns, read_frame
+from bayesglmm.post.targets import averaging, averaging_sentence
 from bayesglmm.types import FloatArray, Target
 
 
@@ -98,7 +96,7 @@ def make_scene(variable: str, at: Any, *, by: str | Sequence[str] | None, over: 
     """
     if not isinstance(variable, str):
         raise ArgumentError(f"variable={variable!r} names no column", fix="give the name of one column of the formula")
-    columns = _columns(by, at)
+    columns = averaging_columns(by, at)
     if columns is not None and variable in columns:
         raise ArgumentError("rows cannot be averaged within a column that is set", where=f"by: {variable!r}", fix="take it out of by")
     if columns is None and weights is not None:
@@ -141,11 +139,7 @@ def given_factors(fit: Fit, scene: Scene, target: Target) -> tuple[str, ...]:
 
 def scene_sentence(fit: Fit, scene: Scene, target: Target) -> str:
     """Write the target in words, and which factors are given."""
-    factors = averaging(fit, scene.over, target)
-    sentence = target_sentence(target, factors.over)
-    if not factors.given:
-        return sentence
-    return f"{sentence}; given the named levels of {' and '.join(factors.given)}, whose effects are part of x'beta"
+    return averaging_sentence(target, averaging(fit, scene.over, target))
 
 
 def grouping_columns(fit: Fit) -> tuple[str, ...]:
@@ -165,7 +159,7 @@ def base_rows(fit: Fit, scene: Scene, target: Target) -> pd.DataFrame:
         return fit.frame
     extra = [*(scene.by or ()), *([scene.weights] if isinstance(scene.weights, str) else ())]
     names = [n for n in (*_read_columns(fit, scene, target), *extra) if n != scene.variable]
-    return to_frame(read_table(scene.at, names)[0]) if names else pd.DataFrame(index=range(row_count(scene.at)))
+    return read_frame(scene.at, names)
 
 
 def rows_at(fit: Fit, scene: Scene, base: pd.DataFrame | None, value: Any, target: Target) -> Rows:
@@ -234,16 +228,6 @@ def average_versions(fit: Fit, scene: Scene, versions: Sequence[Rows], target: T
 def _read_columns(fit: Fit, scene: Scene, target: Target) -> tuple[str, ...]:
     """Columns that the target's mean depends on."""
     return predictor_columns(fit, levels=True if target == "group" else given_factors(fit, scene, target))
-
-
-def _columns(by: str | Sequence[str] | None, at: Any) -> tuple[str, ...] | None:
-    """Columns to average within, each once; none for one average of all rows of the data; None for a line per row."""
-    if by is None:
-        return () if at is None else None
-    names = [by] if isinstance(by, str) else list(by) if isinstance(by, Sequence) else [by]
-    if not all(isinstance(name, str) for name in names):
-        raise ArgumentError(f"by={by!r} names no columns", fix="give the name of a column, or a list of names")
-    return tuple(dict.fromkeys(names))
 
 
 def _stacked(versions: Sequence[Rows], frame: pd.DataFrame) -> Rows:

@@ -1,33 +1,38 @@
 r"""Shares of subjects: above a threshold, and with a slope of the other sign."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
 
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.heterogeneity import opposite_sign_share
 from bayesglmm.numerics.links import Link
 from bayesglmm.numerics.spread import share_above
-from bayesglmm.post.changes import chosen_factors, only, others_at_zero, slope_rows
-from bayesglmm.post.intervals import make_interval, summarise
+from bayesglmm.post.changes import chosen_factors, only, others_at_zero, slope_rows, subject_words
+from bayesglmm.post.intervals import IntervalChoice, make_interval, summarise
 from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fit_parameters, fixed_eta, group_variance, term_eta
 from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
+from bayesglmm.post.row_blocks import RowSummary
 from bayesglmm.post.rows import Rows, build_rows
 from bayesglmm.post.targets import check_monotone
 from bayesglmm.types import FloatArray, IntArray
 
 SHARE: Final = "share"
+AMONG: Final = ("population", "observed_groups")
 
 
-def shares(
+def shares(  # noqa: PLR0913 (one public call; all but two are keywords)
     fit: Fit,
     at: Any = None,
     *,
     threshold: float | Sequence[float],
-    over: Sequence[str] | str | None = None,
+    over: Collection[str] | str | None = None,
+    keep_draws: bool = True,
     ci_prob: float = 0.95,
     ci_kind: str = "eti",
 ) -> Result:
@@ -46,7 +51,10 @@ def shares(
     threshold
         On the response scale; one number or several.
     over
-        Names of the grouping factors whose levels are the subjects; random effects of the others are at zero. All when None.
+        Names of the grouping factors whose levels are the subjects; all when None. Random effects of the others are at zero (in
+        :func:`bayesglmm.post.means.means` they are those of a given level).
+    keep_draws
+        Whether the result keeps its draws; without them, memory does not grow with draws times lines.
     ci_prob, ci_kind
         Level and kind (``eti``, ``hdi``) of the intervals.
 
@@ -70,31 +78,28 @@ def shares(
     check_monotone(fit.link)
     cutoffs = _thresholds(fit.link, threshold)
     rows = build_rows(fit, {} if at is None else at, target="population")
-    parameters, counted = fit_parameters(fit, effects=False), only(fit, rows, factors)
-    m, v = fixed_eta(parameters, counted), group_variance(parameters, counted)
-    draws = np.concatenate([share_above(fit.link.link(cutoffs), m[:, [i]], v[:, [i]]) for i in range(rows.n_rows)], axis=1)
-    labels = _repeated(rows.frame, len(cutoffs)).assign(threshold=np.tile(cutoffs, rows.n_rows))
-    sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
-    noun = "probability" if fit.link.onto_unit_interval else "mean"
-    named = ", ".join(factors)
-    target = f"levels of {named}, old and new: share with h(x'beta + z'b) > threshold, b ~ N(0, D){others_at_zero(fit, factors)}"
+    parameters, on_link = fit_parameters(fit, effects=False), fit.link.link(cutoffs)
+
+    def values(part: Rows) -> FloatArray:
+        m, v = fixed_eta(parameters, part), group_variance(parameters, part)
+        return share_above(on_link, m[:, :, None], v[:, :, None])
+
+    found = _summarised(values, only(fit, rows, factors), (parameters.n_draws, len(cutoffs)), choice, keep_draws=keep_draws)
+    noun, who = "probability" if fit.link.onto_unit_interval else "mean", subject_words(factors)
+    target = f"{who}, old and new: share with h(x'beta + z'b) > threshold, b ~ N(0, D){others_at_zero(fit, factors)}"
     note = "The posterior mean of a share is also the probability that a new subject is above the threshold."
-    return Result(
-        f"Share of the levels of {named} whose {noun} is above a threshold",
-        target,
-        join_columns(labels, summarise(draws, choice), reserved=(SHARE,)),
-        draws_dataset({SHARE: draws}, sizes, "row", {"threshold": labels["threshold"].to_numpy()}),
-        (*rows.notes, note, *run_notes(fit)),
-        choice,
-    )
+    table, draws = _table(fit, rows, {"threshold": cutoffs}, found)
+    title = f"Share of the {who} whose {noun} is above a threshold"
+    return Result(title, target, table, draws, (*rows.notes, note, *run_notes(fit)), choice)
 
 
-def opposite_slopes(
+def opposite_slopes(  # noqa: PLR0913 (one public call; all but two are keywords)
     fit: Fit,
     variable: str,
     at: Any = None,
     *,
-    over: Sequence[str] | str | None = None,
+    over: Collection[str] | str | None = None,
+    keep_draws: bool = True,
     ci_prob: float = 0.95,
     ci_kind: str = "eti",
 ) -> Result:
@@ -116,7 +121,10 @@ def opposite_slopes(
         Rows at which the slope is taken, as for :func:`bayesglmm.post.heterogeneity.heterogeneity`; they matter where it is not the same
         everywhere (interactions, curves).
     over
-        Names of the grouping factors whose levels are the subjects; random effects of the others are at zero. All when None.
+        Names of the grouping factors whose levels are the subjects; all when None. Random effects of the others are at zero (in
+        :func:`bayesglmm.post.means.means` they are those of a given level).
+    keep_draws
+        Whether the result keeps its draws; without them, memory does not grow with draws times lines.
     ci_prob, ci_kind
         Level and kind (``eti``, ``hdi``) of the intervals.
 
@@ -130,35 +138,35 @@ def opposite_slopes(
     ------
     ArgumentError
         If no grouping factor has random slopes in the variable.
+    DesignError
+        If the formula's columns jump or bend at a row.
     ColumnError, LevelError, MissingValueError
         If ``variable`` or ``at`` is not what it must be.
     """
     choice = make_interval(ci_prob, ci_kind)
     factors = chosen_factors(fit, over)
     rows = only(fit, slope_rows(fit, variable, at), factors)
-    if not any(z.any() for z in rows.Z):
+    differing = tuple(k for k, z in enumerate(rows.Z) if z.any())
+    if not differing:
         raise ArgumentError(
-            f"the slopes in {variable} of the levels of {', '.join(factors)} are equal",
+            f"the slopes in {variable} of the {subject_words(factors)} are equal",
             where=fit.spec.formula,
             fix=f"add random slopes, such as ({variable} | {factors[0]})",
         )
-    parameters = fit_parameters(fit, effects=True)
-    population = opposite_sign_share(fixed_eta(parameters, rows), np.sqrt(group_variance(parameters, rows)))
-    observed, n_groups = _observed_share(fit, parameters, rows)
-    draws = np.stack([population, observed], axis=2).reshape(len(population), -1)
-    labels = _repeated(rows.frame, 2).assign(among=np.tile(["population", "observed_groups"], rows.n_rows))
-    sizes, named = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]), ", ".join(factors)
-    zero = others_at_zero(fit, factors)
-    target = f"population and observed_groups: levels of {named} with sign(dx'beta + dz'b) other than sign(dx'beta){zero}"
-    note = f"population: the slopes' normal distribution; observed_groups: the {n_groups} combinations of levels in the data, by their b."
-    return Result(
-        f"Share of the levels of {named} whose slope in {variable} has the other sign than that of the average subject",
-        target,
-        join_columns(labels, summarise(draws, choice), reserved=(SHARE,)),
-        draws_dataset({SHARE: draws}, sizes, "row", {"among": labels["among"].to_numpy(dtype=object)}),
-        (*rows.notes, note, *run_notes(fit)),
-        choice,
-    )
+    parameters, levels = fit_parameters(fit, effects=True), _combinations(fit, differing)
+
+    def values(part: Rows) -> FloatArray:
+        population = opposite_sign_share(fixed_eta(parameters, part), np.sqrt(group_variance(parameters, part)))
+        return np.stack([population, _observed_share(parameters, part, levels)], axis=2)
+
+    found = _summarised(values, rows, (parameters.n_draws, len(AMONG)), choice, keep_draws=keep_draws)
+    who = subject_words(tuple(dict.fromkeys(fit.design.groups[k].name for k in differing)))
+    zero, n_levels = others_at_zero(fit, factors), len(levels[differing[0]])
+    target = f"population and observed_groups: {who} with sign(dx'beta + dz'b) other than sign(dx'beta){zero}"
+    note = f"population: the slopes' normal distribution; observed_groups: the {n_levels} {who} in the data, by their b."
+    table, draws = _table(fit, rows, {"among": np.array(AMONG, dtype=object)}, found)
+    title = f"Share of the {who} whose slope in {variable} has the other sign than that of the average subject"
+    return Result(title, target, table, draws, (*rows.notes, note, *run_notes(fit)), choice)
 
 
 def _thresholds(link: Link, threshold: float | Sequence[float]) -> FloatArray:
@@ -175,23 +183,62 @@ def _thresholds(link: Link, threshold: float | Sequence[float]) -> FloatArray:
     return values
 
 
-def _repeated(frame: pd.DataFrame, times: int) -> pd.DataFrame:
-    """Repeat each row so many times."""
-    return frame.iloc[np.repeat(np.arange(len(frame)), times)].reset_index(drop=True)
+def _summarised(
+    values: Callable[[Rows], FloatArray], rows: Rows, shape: tuple[int, int], choice: IntervalChoice, *, keep_draws: bool
+) -> RowSummary:
+    """Summarise K quantities of each row, a few rows at a time.
+
+    Parameters
+    ----------
+    values
+        From some rows to draws of their quantities, (S, rows, K).
+    rows
+        n rows.
+    shape
+        Draws S and quantities K.
+    choice
+        Level and kind of the intervals.
+    keep_draws
+        Whether all draws are returned, (S, n x K), the quantities changing fastest.
+    """
+    n_draws, each = shape
+    kept = np.empty((n_draws, rows.n_rows * each)) if keep_draws else None
+    parts = []
+    for block in draw_blocks(rows.n_rows, n_draws * each):
+        draws = values(rows.take(np.arange(block.start, block.stop))).reshape(n_draws, -1)
+        parts.append(summarise(draws, choice))
+        if kept is not None:
+            kept[:, block.start * each : block.stop * each] = draws
+    return RowSummary({name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, kept)
 
 
-def _observed_share(fit: Fit, parameters: Parameters, rows: Rows) -> tuple[FloatArray, int]:
-    """Count the share (S, n) of the observed combinations of levels with a slope of the other sign, and how many combinations there are."""
-    differing = [k for k, z in enumerate(rows.Z) if z.any()]
-    levels = np.unique(np.stack([fit.design.groups[k].index for k in differing], axis=1), axis=0)
+def _table(fit: Fit, rows: Rows, named: dict[str, NDArray[Any]], found: RowSummary) -> tuple[pd.DataFrame, xr.Dataset]:
+    """One line per row and value of the one named column, and the draws of these lines, where they are kept."""
+    ((name, own),) = named.items()
+    labels = rows.frame.iloc[np.repeat(np.arange(rows.n_rows), len(own))]
+    table = join_columns(labels, {name: np.tile(own, rows.n_rows), **found.columns}, reserved=(SHARE,))
+    if found.draws is None:
+        return table, xr.Dataset()
+    coords = {str(c): table[c].to_numpy() for c in table.columns[: labels.shape[1] + 1]}
+    return table, draws_dataset({SHARE: found.draws}, (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]), "row", coords)
+
+
+def _combinations(fit: Fit, terms: Sequence[int]) -> dict[int, IntArray]:
+    """Levels (C,) of some group terms, by position, in the C combinations that occur in the data."""
+    levels = np.unique(np.stack([fit.design.groups[k].index for k in terms], axis=1), axis=0)
+    return dict(zip(terms, levels.T, strict=True))
+
+
+def _observed_share(parameters: Parameters, rows: Rows, levels: dict[int, IntArray]) -> FloatArray:
+    """Count the share (S, n) of combinations of levels of some group terms with a slope of the other sign than the average subject's."""
     average = fixed_eta(parameters, rows)
     share = np.empty(average.shape)
-    for block in draw_blocks(parameters.n_draws, len(levels)):
+    for block in draw_blocks(parameters.n_draws, max(map(len, levels.values()))):
         part = parameters.take(block)
         for i in range(rows.n_rows):
-            own = average[block, i, None] + _group_slopes(part, rows, i, dict(zip(differing, levels.T, strict=True)))
+            own = average[block, i, None] + _group_slopes(part, rows, i, levels)
             share[block, i] = np.mean(own * average[block, i, None] < 0.0, axis=1)
-    return share, len(levels)
+    return share
 
 
 def _group_slopes(parameters: Parameters, rows: Rows, i: int, levels: dict[int, IntArray]) -> FloatArray:

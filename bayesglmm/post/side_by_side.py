@@ -1,22 +1,25 @@
 """Three answers in one table: subject-specific coefficients, their marginal counterparts, and a marginal model of the same rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from bayesglmm.errors import ArgumentError
+from bayesglmm.errors import ArgumentError, MissingValueError
 from bayesglmm.fit.fit import Fit
-from bayesglmm.numerics.links import REAL, Link
-from bayesglmm.post.gee import FIXED, WORKING, Structure, gee
+from bayesglmm.numerics.links import REAL
+from bayesglmm.post.gee import FIXED, SANDWICH_NOTE, VALID_NOTE, WORKING, Structure, gee
 from bayesglmm.post.marginal import MARGINAL, SUBJECT, marginal_coefficients
 from bayesglmm.post.result import Result
+from bayesglmm.post.variance_partition import random_intercepts
 from bayesglmm.types import Target, check_choice
 
 GEE = "gee_"
 """Beginning of the names of marginal models; the structure follows."""
 
 TARGETS: dict[str, Target] = {SUBJECT: "average_subject", MARGINAL: "population"}
+SYMMETRIC = ("logit", "probit")
+"""Links under which the average curve of random intercepts is flatter than a subject's, and crosses zero where it does."""
 _LEFT_OUT = ("ratio", "logit_approximation")
 """Columns of the marginal coefficients, and beginnings of notes on them, that this table has not."""
 
@@ -43,7 +46,7 @@ def side_by_side(
     groups
         Grouping factor of the marginal models; the first group term's when None.
     time
-        For ``ar1``: a column of the formula; see :func:`gee`.
+        For ``ar1`` only: a column of the formula; see :func:`gee`. Needed where the fit left rows out.
     ci_prob
         Level of all intervals.
 
@@ -58,7 +61,9 @@ def side_by_side(
     Raises
     ------
     ArgumentError
-        If no structure is named, or one twice.
+        If no structure is named, or one twice, or times are given without ``ar1``.
+    MissingValueError
+        If the fit left rows out and ``ar1`` has no times.
     BayesglmmError
         As :func:`marginal_coefficients` and :func:`gee`.
 
@@ -69,15 +74,17 @@ def side_by_side(
     studies. *Statistics in Medicine* 7, 305-315.
     """
     names = _structures(structure)
+    _check_times(fit, names, time)
     mixed = marginal_coefficients(fit, ci_prob=ci_prob)
     models = {name: _model(fit, name, groups, time if name == "ar1" else None, ci_prob) for name in names}
     parts = [_posterior(mixed, SUBJECT), _posterior(mixed, MARGINAL), *(_solved(name, model) for name, model in models.items())]
     order = np.arange(sum(map(len, parts))).reshape(len(parts), -1).T.ravel()
     table = pd.concat(parts, ignore_index=True).iloc[order].reset_index(drop=True)
     notes = (
-        *_meaning(fit.link),
+        *_meaning(fit),
         "se and interval: posterior SD and interval of the mixed model; sandwich error and confidence interval of GEE.",
         *(_told(name, model) for name, model in models.items()),
+        *_caveats(models),
         *(n for n in mixed.notes if not n.startswith(_LEFT_OUT)),
     )
     return Result(
@@ -90,8 +97,27 @@ def _structures(structure: Structure | Sequence[Structure]) -> tuple[Structure, 
     for name in names:
         check_choice("structure", name, Structure)
     if not names or len(set(names)) < len(names):
-        raise ArgumentError(f"structure={structure!r} must name one structure or several different ones")
+        raise ArgumentError(
+            f"structure={structure!r} must name one structure or several different ones",
+            fix="for example structure=['independence', 'exchangeable']",
+        )
     return names
+
+
+def _check_times(fit: Fit, names: Sequence[Structure], time: str | None) -> None:
+    """Refuse times that nothing reads, and successive visits some of which the fit left out."""
+    if "ar1" not in names:
+        if time is not None:
+            fix = "add 'ar1' to structure, or leave time out"
+            raise ArgumentError(f"time= has no meaning for structure={', '.join(names)}", where=f"time={time!r}", fix=fix)
+        return
+    lost = fit.design.dropped
+    if time is None and lost.dropped:
+        raise MissingValueError(
+            "the fit left rows out, so that visits that follow each other in its table need not be neighbours in time",
+            where=f"{lost.dropped} of {lost.total} rows",
+            fix="name a column of the formula that numbers the visits, time=..., or leave out 'ar1'",
+        )
 
 
 def _model(fit: Fit, structure: Structure, groups: str | None, time: str | None, ci_prob: float) -> Result:
@@ -138,17 +164,39 @@ def _told(structure: str, model: Result) -> str:
     return f"{GEE}{structure}: {numbers}; {model.notes[0]}"
 
 
-def _meaning(link: Link) -> tuple[str, ...]:
+def _caveats(models: Mapping[Structure, Result]) -> list[str]:
+    """Tell what else there is to know of the marginal models, each note once, but for what this table says itself."""
+    found: dict[str, list[str]] = {}
+    for name, model in models.items():
+        for note in model.notes[1:]:
+            if note not in (SANDWICH_NOTE, VALID_NOTE):
+                found.setdefault(note, []).append(f"{GEE}{name}")
+    return [f"{', '.join(names)}: {note}" for note, names in found.items()]
+
+
+def _meaning(fit: Fit) -> tuple[str, ...]:
     """Say what may be compared with what."""
-    compare = f"Compare {MARGINAL} with {GEE}...: both speak of the population's mean. {SUBJECT} answers another question"
-    if link.mean_interval == REAL:
-        compare += ", but under the identity link its coefficients are those of the population's mean too."
-    elif link.onto_unit_interval:
-        compare += ", and is larger in size: subjects differ, and the average of their curves is flatter than any one of them."
-    else:
-        compare += ": the spread of the random effects is part of the population's mean (with random intercepts, of its intercept only)."
     missing = (
         f"GEE is valid when visits are missing completely at random; {MARGINAL}, if the mixed model is right, also when they are missing "
         "at random, that is, depending on what was observed. Where the two differ beyond their errors, look at who drops out."
     )
-    return compare, missing
+    return f"Compare {MARGINAL} with {GEE}...: both speak of the population's mean. {_other_question(fit)}", missing
+
+
+def _other_question(fit: Fit) -> str:
+    r"""Say how the subject-specific coefficients differ from those of the population's mean.
+
+    With random intercepts the slope of :math:`g(E\,h(\eta))` in eta is :math:`E\,h' / h'(g(E\,h))`. Where h' is a concave function of h
+    (logit, probit, cloglog, loglog) it is at most one; that of cauchit is above one in the tails. Under logit and probit, which are
+    symmetric, the curve also passes through zero, so that the intercept shrinks too; under cloglog and loglog it can grow.
+    """
+    if not fit.design.groups:
+        return f"The model has no random effects, so {SUBJECT} is {MARGINAL}."
+    how = ", and differs: the average of the subjects' curves is not the curve of any subject."
+    if fit.link.mean_interval == REAL:
+        how = ", but under the identity link its coefficients are those of the population's mean too."
+    elif not fit.link.onto_unit_interval:
+        how = ": the spread of the random effects is part of the population's mean (with random intercepts, of its intercept only)."
+    elif fit.link.name in SYMMETRIC and random_intercepts(fit):
+        how = ", and is as a rule larger in size: on the scale of the link the average of the subjects' curves is flatter than each."
+    return f"{SUBJECT} answers another question{how}"

@@ -16,9 +16,10 @@ from bayesglmm.errors import ArgumentError, DesignError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.contrast import CENTRAL_OFFSETS, CENTRAL_WEIGHTS, central_slope, stencil
 from bayesglmm.post.intervals import make_interval, summarise
-from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
+from bayesglmm.post.lines import line_draws, lines_beyond, summarise_versions
+from bayesglmm.post.result import Result, join_columns, run_notes
 from bayesglmm.post.rows import Rows, build_rows
-from bayesglmm.post.scenarios import Scene, average_versions, base_rows, check_variable, given_factors, make_scene, rows_at, scene_sentence
+from bayesglmm.post.scenarios import Averages, Scene, base_rows, check_variable, given_factors, make_scene, rows_at, scene_sentence
 from bayesglmm.post.values import is_factor
 from bayesglmm.types import FloatArray, Scale, Target, check_choice
 
@@ -90,6 +91,7 @@ def slopes(  # noqa: PLR0913 (one public call; all but three are keywords)
     by: str | Sequence[str] | None = None,
     over: str | Sequence[str] | None = None,
     weights: Any = None,
+    keep_draws: bool = True,
     ci_prob: float = 0.95,
     ci_kind: str = "eti",
 ) -> Result:
@@ -114,6 +116,8 @@ def slopes(  # noqa: PLR0913 (one public call; all but three are keywords)
         ``response``, or ``link``.
     by, over, weights
         As for :func:`bayesglmm.post.means.means`; ``by`` may not name the variable.
+    keep_draws
+        Whether the result keeps its draws; without them, memory does not grow with draws x rows where every row is a line.
     ci_prob, ci_kind
         Level and kind (``eti``, ``hdi``) of the intervals.
 
@@ -126,7 +130,7 @@ def slopes(  # noqa: PLR0913 (one public call; all but three are keywords)
     Raises
     ------
     ArgumentError, ColumnError, LevelError, MissingValueError
-        If an argument or a row is not what it must be; if the column is a factor.
+        If an argument or a row is not what it must be; if the column is a factor; if a mean leaves the range of double precision.
     DesignError
         If the encoded rows jump or bend near a row, as ``abs(x)`` does at 0.
     FamilyError
@@ -147,20 +151,34 @@ def slopes(  # noqa: PLR0913 (one public call; all but three are keywords)
     column = _numeric(fit, variable)
     rows, direction = _direction(fit, scene, column, target)
     step = MEAN_STEP * column.sd
-    found = average_versions(fit, scene, [_moved(rows, direction, k * step) for k in CENTRAL_OFFSETS], target)
-    draws = central_slope(found.eta if scale == "link" else fit.link.inverse(found.eta), step)
-    if not np.isfinite(draws).all():
-        raise ArgumentError(
-            "a slope is not finite: a mean is at the end of its range", where=f"scale={scale!r}", fix="use scale='response'"
-        )
-    table = join_columns(found.frame, summarise(draws, choice), reserved=(SLOPE,))
-    coords = {str(c): table[c].to_numpy() for c in table.columns[: found.frame.shape[1]]}
-    sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
+    versions = [_moved(rows, direction, k * step) for k in CENTRAL_OFFSETS]
+
+    def summary(found: Averages, first: int) -> tuple[dict[str, FloatArray], FloatArray]:
+        draws = _slope_draws(fit, found, step, scale, first)
+        return summarise(draws, choice), draws
+
+    found = summarise_versions(fit, scene, versions, target, summary, keep_draws=keep_draws)
+    table = join_columns(found.frame, found.columns, reserved=(SLOPE,))
+    draws = line_draws(fit, SLOPE, found.draws, table.iloc[:, : found.frame.shape[1]])
     sentence = scene_sentence(fit, scene, target)
     notes = (*found.notes, *_notes(found.bound, step, scale), *run_notes(fit))
     what = "mean" if scale == "response" else f"{fit.link.name} of the mean"
     title = f"Slopes: change of the {what} per unit of {variable}, {scale} scale"
-    return Result(title, sentence, table, draws_dataset({SLOPE: draws}, sizes, "row", coords), notes, choice)
+    return Result(title, sentence, table, draws, notes, choice)
+
+
+def _slope_draws(fit: Fit, found: Averages, step: float, scale: Scale, first: int) -> FloatArray:
+    """Slopes (S, k) of averages at neighbouring values, the first being line ``first`` of the table."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        draws = central_slope(found.eta if scale == "link" else fit.link.inverse(found.eta), step)
+    lines = lines_beyond(draws, first)
+    if lines:
+        raise ArgumentError(
+            "a slope is beyond the range of double precision: a mean is at the end of its range",
+            where=f"{scale} scale, {lines}",
+            fix=f"use scale={'link' if scale == 'response' else 'response'!r}, or rows nearer the data",
+        )
+    return draws
 
 
 def _numeric(fit: Fit, variable: str) -> _Column:

@@ -18,6 +18,7 @@ from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.links import Link
 from bayesglmm.numerics.marginal import population_predictor
 from bayesglmm.post.linear_predictor import Parameters, block_length, combination_eta, draw_blocks, fixed_eta, group_eta, group_variance
+from bayesglmm.post.result import target_sentence
 from bayesglmm.post.rows import Rows
 from bayesglmm.types import FloatArray, IntArray, Target
 
@@ -160,7 +161,11 @@ def check_monotone(link: Link) -> None:
         With the link's own reason.
     """
     if link.refusal is not None:
-        raise FamilyError(f"random effects cannot be put on the response scale under the {link.name} link", where=link.refusal)
+        raise FamilyError(
+            f"random effects cannot be put on the response scale under the {link.name} link",
+            where=link.refusal,
+            fix="fit the model with a link whose inverse takes every predictor, such as log or identity",
+        )
 
 
 def observed_combinations(fit: Fit, *, given: Sequence[int] = ()) -> tuple[IntArray, ...]:
@@ -201,6 +206,14 @@ def averaging(fit: Fit, over: str | Sequence[str] | None, target: Target) -> Ave
     for name in names:
         _check_factor(name, factors)
     return Averaging(tuple(f for f in factors if f in names), tuple(f for f in factors if f not in names))
+
+
+def averaging_sentence(target: Target, factors: Averaging) -> str:
+    """Write the target in words, and which factors are given."""
+    sentence = target_sentence(target, factors.over)
+    if not factors.given:
+        return sentence
+    return f"{sentence}; given the named levels of {' and '.join(factors.given)}, whose effects are part of x'beta"
 
 
 def _check_factor(name: object, factors: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """Dynamic prediction: a new subject with some data of its own, updated as they come."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,14 @@ from bayesglmm.post.new_groups import (
     new_group_notes,
     read_group_rows,
 )
-from bayesglmm.post.own_data import PROPOSALS, OwnData, Updated, effect_labels, read_own_data, update
+from bayesglmm.post.own_data import PROPOSALS, OwnData, Updated, check_new_level, effect_labels, read_own_data, update
 from bayesglmm.post.predict import mean_result, predict, predict_title, predicted_rows
-from bayesglmm.post.result import Result, draws_dataset, run_notes
+from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
 from bayesglmm.types import Scale, UnseenLevels, check_choice
 
 EFFECT, COLUMN = "random_effect", "effect_of_level"
+WHICH = "factor", "level", "effect"
+"""Coordinates that say which random effect it is."""
 STREAM = "update"
 FEW = 100.0
 """Effective draws below which the notes say that the tails of a summary are poorly known."""
@@ -55,11 +58,13 @@ def update_subject(  # noqa: PLR0913 (one public call; all but two are keywords)
         A fit.
     newdata
         Rows of the new subject with its responses, as for :func:`bayesglmm.post.predict.predict`; at least one level of a grouping factor
-        is new (and more than one may be: a new child of a new parent). None for no data yet: the result is that of ``predict``.
+        of each row is new (and more than one may be: a new child of a new parent), since the fit has counted the others already. None
+        for no data yet: the result is that of ``predict``.
     at
         Rows to predict, such as future visits of the subject; those of ``newdata`` when None.
     new_groups
-        What a level in ``at`` means that neither the fit nor ``newdata`` has; as for ``predict``.
+        What a level in ``at`` means that neither the fit nor ``newdata`` has; as for ``predict``. Without ``newdata`` the new levels of
+        ``at`` are the subject itself, and ``error`` stands for ``population``.
     scale
         ``response``, or ``link`` for the linear predictor.
     seed
@@ -77,7 +82,8 @@ def update_subject(  # noqa: PLR0913 (one public call; all but two are keywords)
     Raises
     ------
     ArgumentError
-        If no level of ``newdata`` is new, or too many are; if there are neither ``newdata`` nor ``at``.
+        If a row of ``newdata`` names no new level, or too many levels are new; if its data are impossible under every draw; if there are
+        neither ``newdata`` nor ``at``; if without ``newdata`` no level of ``at`` is new.
     LevelError
         If a level in ``at`` is new, not in ``newdata``, and ``new_groups`` is ``error``.
     ColumnError, MissingValueError, ResponseError, DesignError
@@ -100,7 +106,7 @@ def update_subject(  # noqa: PLR0913 (one public call; all but two are keywords)
     check_choice("scale", scale, Scale)
     seed = check_seed(seed)
     if newdata is None:
-        return _without_data(fit, at, scale, seed, (ci_prob, ci_kind))
+        return _without_data(fit, at, new_groups, scale, seed, (ci_prob, ci_kind))
     own = read_own_data(fit, newdata)
     rows = own.rows if at is None else _read_at(fit, at, own.rows, new_groups)
     updated = update(fit, own, level_generator(seed, STREAM))
@@ -109,16 +115,19 @@ def update_subject(  # noqa: PLR0913 (one public call; all but two are keywords)
     found = predicted_rows(source, rows, fit.link, scale, choice)
     notes = (*_notes(own, updated, seed), *new_group_notes(source, new_groups), *run_notes(fit))
     title = f"{predict_title(fit.link, scale)}: a new subject, updated by {len(own.y)} rows of its own"
-    result = mean_result(fit, title, rows, found, sizes, (notes, choice))
+    result = mean_result(fit, scale, _renamed(rows), found, sizes, (notes, choice))
     return Result(title, result.target, result.table, xr.merge([result.draws, _effects(fit, updated, sizes)]), notes, choice)
 
 
-def _without_data(fit: Fit, at: Any, scale: Scale, seed: int, interval: tuple[float, str]) -> Result:
-    """No data yet: draws of the population."""
+def _without_data(fit: Fit, at: Any, new_groups: UnseenLevels, scale: Scale, seed: int, interval: tuple[float, str]) -> Result:
+    """No data yet: the new levels of ``at`` are the new subject, which is drawn."""
     if at is None:
         raise ArgumentError("there are no rows to predict", where="newdata=None, at=None", fix="give the rows to predict, at=...")
-    result = predict(fit, at, new_groups="population", scale=scale, seed=seed, ci_prob=interval[0], ci_kind=interval[1])
-    notes = ("No data of its own yet: the new subject is one of the population.", *result.notes)
+    check_new_level(fit, read_group_rows(fit, at, new_groups="population"), "at", "give the subject's data, newdata=...")
+    drawn: UnseenLevels = "population" if new_groups == "error" else new_groups
+    result = predict(fit, at, new_groups=drawn, scale=scale, seed=seed, ci_prob=interval[0], ci_kind=interval[1])
+    who = "one of the population" if drawn == "population" else "like a randomly chosen observed one"
+    notes = (f"No data of its own yet: the new subject is {who}.", *result.notes)
     return Result(result.title, result.target, result.table, result.draws, notes, result.interval)
 
 
@@ -136,10 +145,16 @@ def _read_at(fit: Fit, at: Any, own: GroupRows, new_groups: UnseenLevels) -> Gro
     return rows
 
 
+def _renamed(rows: GroupRows) -> GroupRows:
+    """Rename columns of the rows that are called as the effects and their coordinates are, which stand in the same data set."""
+    frame = join_columns(rows.rows.frame, {}, reserved=(EFFECT, COLUMN, *WHICH))
+    return replace(rows, rows=replace(rows.rows, frame=frame))
+
+
 def _effects(fit: Fit, updated: Updated, sizes: tuple[int, int]) -> xr.Dataset:
     """Draws of the subject's effects."""
     labels = effect_labels(fit, list(updated.effects))
-    coords = {name: np.array([label[k] for label in labels], dtype=object) for k, name in enumerate(("factor", "level", "effect"))}
+    coords = {name: np.array([label[k] for label in labels], dtype=object) for k, name in enumerate(WHICH)}
     values = np.concatenate(list(updated.effects.values()), axis=1)
     return draws_dataset({EFFECT: values}, sizes, COLUMN, coords)
 

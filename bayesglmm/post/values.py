@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesglmm.design.factors import FactorEncoding
 from bayesglmm.design.table import label
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
-from bayesglmm.post.rows import predictor_columns
+from bayesglmm.post.rows import factor_coding, occurring, predictor_columns
 from bayesglmm.post.scenarios import grouping_columns
 
 type Pair = tuple[Any, Any]
@@ -57,7 +56,7 @@ def known_values(fit: Fit, variable: str) -> list[Any]:
     if coding is None and not is_factor(fit, variable):
         mean = float(column.astype(float).mean())
         return [mean, mean + 1.0]
-    found = _occurring(column)
+    found = occurring(column)
     if coding is not None and coding.levels is not None:
         reference = coding.levels[0] if coding.reference is None else coding.reference
         found = sorted(found, key=lambda value: label(value) != reference)
@@ -70,13 +69,6 @@ def is_factor(fit: Fit, variable: str) -> bool:
     column = fit.frame[variable]
     levels = isinstance(column.dtype, pd.CategoricalDtype) or bool(pd.api.types.is_bool_dtype(column.dtype))
     return only_groups or levels or factor_coding(fit, variable) is not None
-
-
-def factor_coding(fit: Fit, variable: str) -> FactorEncoding | None:
-    """Coding of a column that enters as a factor, ``C(x)`` of a number included; None for others."""
-    encoding = fit.design.encoding
-    factors = (*encoding.fixed.factors, *(f for g in encoding.groups for f in g.effects.factors))
-    return next((f for f in factors if f.column == variable and f.levels is not None), None)
 
 
 def distinct_values(variable: str, values: Any) -> list[Any]:
@@ -113,11 +105,3 @@ def _pair(variable: str, values: Sequence[Any]) -> Pair:
         raise ArgumentError("a pair has two values", where=f"column {variable!r}: {values!r}", fix=FORMS)
     first, second = distinct_values(variable, values)
     return first, second
-
-
-def _occurring(column: "pd.Series[Any]") -> list[Any]:
-    """Values that occur: categories in their order, numbers sorted."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        used = set(column)
-        return [c for c in column.cat.categories if c in used]
-    return list(np.unique(column.to_numpy()).tolist())

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from bayesglmm.errors import ArgumentError, FamilyError
 from bayesglmm.fit.draws import auxiliary_draws, flatten
@@ -15,6 +16,7 @@ from bayesglmm.numerics.covariance import linear_predictor_variance
 from bayesglmm.numerics.links import LINKS
 from bayesglmm.numerics.partition import (
     LATENT_VARIANCES,
+    RESPONSE_SCALE,
     Shares,
     VarianceFunction,
     latent_shares,
@@ -22,10 +24,11 @@ from bayesglmm.numerics.partition import (
     lognormal_variance,
     response_shares,
 )
-from bayesglmm.post.intervals import make_interval, summarise
+from bayesglmm.post.intervals import IntervalChoice, make_interval, summarise
 from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fit_parameters, fixed_eta
+from bayesglmm.post.means import AT_ONCE
 from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
-from bayesglmm.post.rows import Rows, build_rows
+from bayesglmm.post.rows import Rows, build_rows, distinct_rows
 from bayesglmm.types import FloatArray, check_choice
 
 type PartitionScale = Literal["latent", "response"]
@@ -36,7 +39,13 @@ TOTAL, RESIDUAL = "total", "residual"
 
 
 def variance_partition(
-    fit: Fit, at: Any = None, *, scale: PartitionScales = "latent", ci_prob: float = 0.95, ci_kind: str = "eti"
+    fit: Fit,
+    at: Any = None,
+    *,
+    scale: PartitionScales = "latent",
+    keep_draws: bool = True,
+    ci_prob: float = 0.95,
+    ci_kind: str = "eti",
 ) -> Result:
     r"""Variance partition coefficients, for random intercepts intraclass correlations, per grouping factor and in total.
 
@@ -55,6 +64,8 @@ def variance_partition(
         reference level.
     scale
         ``latent``: the scale of the linear predictor. ``response``: that of the response, of one trial if it is binomial. ``both``.
+    keep_draws
+        Whether the result keeps its draws; without them, memory does not grow with the number of lines times draws.
     ci_prob, ci_kind
         Level and kind (``eti``, ``hdi``) of the intervals.
 
@@ -63,7 +74,7 @@ def variance_partition(
     Result
         ``table``, per row of ``at`` and scale one row per factor, one for the ``total`` of all factors and one for the ``residual``,
         1 - total: columns of the row, ``scale``, ``component``, ``mean``, ``sd``, ``median``, ``ci_lower``, ``ci_upper``. ``draws``:
-        variable ``share`` with dims (chain, draw, row), row counting the rows of the table.
+        variable ``share`` with dims (chain, draw, row), row counting the rows of the table; empty where they are not kept.
 
     Raises
     ------
@@ -89,21 +100,22 @@ def variance_partition(
     factors = factor_names(fit)
     rows = build_rows(fit, {} if at is None else at, target="population")
     scales: tuple[PartitionScale, ...] = ("latent", "response") if scale == "both" else (scale,)
-    draws, bound = share_draws(fit, rows, scales)
+    summary, draws, bound = _summarised(fit, rows, scales, choice, keep_draws=keep_draws)
     labels = _labels(rows, scales, factors)
-    table = join_columns(labels[0], {**labels[1], **summarise(draws, choice)}, reserved=(SHARE,))
+    table = join_columns(labels[0], {**labels[1], **summary}, reserved=(SHARE,))
     sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
     coords = {str(c): table[c].to_numpy() for c in table.columns[: rows.frame.shape[1] + 2]}
+    dataset = xr.Dataset() if draws is None else draws_dataset({SHARE: draws}, sizes, "row", coords)
     title = f"Variance partition, {' and '.join(scales)} scale"
     target = f"share of the variance of {_response_words(fit)} that lies between the levels of {', '.join(factors)}, at given covariates"
     notes = (*rows.notes, *_notes(fit, rows, scales, bound), *run_notes(fit))
-    return Result(title, target, table, draws_dataset({SHARE: draws}, sizes, "row", coords), notes, choice)
+    return Result(title, target, table, dataset, notes, choice)
 
 
 def share_draws(fit: Fit, rows: Rows, scales: Sequence[PartitionScale]) -> tuple[FloatArray, float]:
     """Draws of shares: for each row and scale those of the F factors, their total and the residual; and the integration bound.
 
-    Draws are taken in blocks, so that beside the result the memory in use does not depend on their number.
+    Draws are taken in blocks: what is made beside the result, an array of S n k (F + 2) numbers, does not grow with n times S.
 
     Parameters
     ----------
@@ -119,7 +131,15 @@ def share_draws(fit: Fit, rows: Rows, scales: Sequence[PartitionScale]) -> tuple
     tuple
         Draws of shape (S, n k (F + 2)), and the bound.
     """
-    parameters, variance, names = fit_parameters(fit, effects=False), variance_function(fit), factor_names(fit)
+    return _shares(fit, (fit_parameters(fit, effects=False), variance_function(fit)), rows, scales)
+
+
+def _shares(
+    fit: Fit, source: tuple[Parameters, VarianceFunction], rows: Rows, scales: Sequence[PartitionScale]
+) -> tuple[FloatArray, float]:
+    """Shares as :func:`share_draws` gives them, from parameters and a variance function that are made once for all rows."""
+    parameters, variance = source
+    names = factor_names(fit)
     values, bound = np.empty((parameters.n_draws, rows.n_rows, len(scales), len(names) + 2)), 0.0
     for block in draw_blocks(parameters.n_draws, rows.n_rows * len(names)):
         part = parameters.take(block)
@@ -129,6 +149,29 @@ def share_draws(fit: Fit, rows: Rows, scales: Sequence[PartitionScale]) -> tuple
             values[block, :, i] = np.moveaxis(np.stack([*shares.factors, shares.total, 1.0 - shares.total]), 0, -1)
             bound = max(bound, shares.bound)
     return values.reshape(parameters.n_draws, -1), bound
+
+
+def _summarised(
+    fit: Fit, rows: Rows, scales: Sequence[PartitionScale], choice: IntervalChoice, *, keep_draws: bool
+) -> tuple[dict[str, FloatArray], FloatArray | None, float]:
+    """Return summaries of the lines, their draws where they are kept, and the integration bound.
+
+    Where draws are not kept, distinct rows are taken a few at a time.
+    """
+    source, lines = (fit_parameters(fit, effects=False), variance_function(fit)), len(scales) * (len(factor_names(fit)) + 2)
+    step = max(1, AT_ONCE // (source[0].n_draws * lines))
+    if keep_draws or rows.n_rows <= step:
+        draws, bound = _shares(fit, source, rows, scales)
+        return summarise(draws, choice), draws if keep_draws else None, bound
+    unique, which = distinct_rows(rows, levels=False)
+    parts, bound = [], 0.0
+    for first in range(0, unique.n_rows, step):
+        here = unique.take(np.arange(first, min(first + step, unique.n_rows)))
+        draws, error = _shares(fit, source, here, scales)
+        parts.append(summarise(draws, choice))
+        bound = max(bound, error)
+    columns = {name: np.concatenate([p[name] for p in parts]).reshape(-1, lines) for name in parts[0]}
+    return {name: column[which].reshape(-1) for name, column in columns.items()}, None, bound
 
 
 def factor_names(fit: Fit) -> tuple[str, ...]:
@@ -199,7 +242,7 @@ def latent_residual(fit: Fit, log_mean: FloatArray, variance: VarianceFunction) 
         raise FamilyError(
             f"a {fit.spec.family} response under the log link has no residual on the latent scale",
             where="its residuals are added to the mean, not to the logarithm of the mean",
-            fix="use scale='response' of variance_partition",
+            fix=RESPONSE_SCALE,
         )
     return lognormal_variance(log_mean, variance)
 

@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,7 @@ from bayesglmm.numerics.marginal import marginal_coefficients, population_predic
 from bayesglmm.post.gee import FIXED, gee
 from bayesglmm.post.intervals import IntervalChoice, interval_ends, make_interval
 from bayesglmm.post.means import MEAN, means
+from bayesglmm.post.new_groups import check_seed
 from bayesglmm.post.result import Result
 from bayesglmm.types import BoolArray, FloatArray
 
@@ -46,7 +47,7 @@ SAMPLER: Final[Mapping[str, Any]] = MappingProxyType({"draws": 300, "tune": 300,
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A trial with two arms whose subjects may leave.
+    """A trial with two arms whose subjects may leave: ``Scenario.binary()``, ``Scenario.gaussian()``, or one of your own.
 
     Attributes
     ----------
@@ -75,6 +76,16 @@ class Scenario:
     sigma: float = 1.0
     leaving: tuple[float, float] = (-3.0, 2.6)
 
+    @classmethod
+    def binary(cls) -> Self:
+        """Return a trial with a yes-or-no response; subjects differ in their level. :func:`dataclasses.replace` changes parts of it."""
+        return cls()
+
+    @classmethod
+    def gaussian(cls) -> Self:
+        """Return a trial with a measurement for the response; subjects also differ in how they change."""
+        return cls("gaussian", beta=(0.0, 0.5, 0.0, -0.3), sd=(2.0, 0.5), leaving=(-2.5, 1.0))
+
     @property
     def formula(self) -> str:
         """The mixed model that the data come from."""
@@ -87,11 +98,11 @@ class Scenario:
         return pd.DataFrame({"subject": subject, "time": time, "arm": subject % 2})
 
 
-GAUSSIAN = Scenario("gaussian", beta=(0.0, 0.5, 0.0, -0.3), sd=(2.0, 0.5), leaving=(-2.5, 1.0))
-"""A trial with a measurement for the response, and subjects who also differ in how they change."""
+BINARY, GAUSSIAN = Scenario.binary(), Scenario.gaussian()
+"""The two trials as constants."""
 
 
-def dropout(scenario: Scenario | None = None, *, repeats: int = 100, seed: int = 1, ci_prob: float = 0.95, **options: Any) -> Result:
+def dropout(scenario: Scenario | None = None, *, repeats: int = 100, seed: int | None = 1, ci_prob: float = 0.95, **options: Any) -> Result:
     r"""Simulate trials with drop-out and compare estimators of the population's coefficients with the truth.
 
     .. math:: \text{bias} = \bar{\hat\beta} - \beta_M, \qquad \text{mc\_se} = \text{sd}(\hat\beta) / \sqrt{R}
@@ -99,11 +110,11 @@ def dropout(scenario: Scenario | None = None, *, repeats: int = 100, seed: int =
     Parameters
     ----------
     scenario
-        The trial; a binary response when None. :data:`GAUSSIAN` is another.
+        The trial; ``Scenario.binary()`` when None, ``Scenario.gaussian()`` is another.
     repeats
         R, at least 2.
     seed
-        Repeat r is the same whatever R.
+        Whole number from 0; a fresh one when None. The notes name it; with one seed repeat r is the same whatever R.
     ci_prob
         Level of the intervals whose coverage is counted.
     **options
@@ -121,7 +132,7 @@ def dropout(scenario: Scenario | None = None, *, repeats: int = 100, seed: int =
     Raises
     ------
     ArgumentError
-        If the scenario or the number of repeats is impossible.
+        If the scenario, the number of repeats or the seed is impossible.
 
     Notes
     -----
@@ -131,13 +142,14 @@ def dropout(scenario: Scenario | None = None, *, repeats: int = 100, seed: int =
     ``gee_complete`` shows how much.
     """
     choice = make_interval(ci_prob, "eti")
-    plan = _checked(Scenario() if scenario is None else scenario, repeats)
+    plan, seed = _checked(BINARY if scenario is None else scenario, repeats), check_seed(seed)
     truth = true_coefficients(plan)
     runs = [_repeat(plan, np.random.default_rng([seed, r]), choice, {**SAMPLER, **options}) for r in range(repeats)]
     values, verdicts = np.stack([run.values for run in runs]), [run.verdict for run in runs]
     title = f"Drop-out that depends on the last response: {plan.formula}, {plan.family}, {plan.n_subjects} subjects, {plan.visits} visits"
+    staying = 100 * float(np.mean([run.staying for run in runs]))
     notes = (
-        f"{repeats} simulated trials; {100 * np.mean([r.staying for r in runs]):.0f} % of subjects are still there at the last visit.",
+        f"{repeats} simulated trials, seed {seed}; {staying:.0f} % of subjects are still there at the last visit.",
         "Visits are missing at random, not completely at random. gee_complete saw the visits before anybody left.",
         "mc_se: Monte Carlo standard error of the bias. A bias beyond 3 of them is no accident of the simulation.",
         f"Verdicts on the runs of the mixed model: {', '.join(f'{verdicts.count(v)} {v}' for v in dict.fromkeys(verdicts))}.",
@@ -196,6 +208,8 @@ class _Run:
 
 
 def _checked(scenario: Scenario, repeats: int) -> Scenario:
+    if not isinstance(scenario, Scenario):
+        raise ArgumentError(f"{scenario!r} is no Scenario", fix="use Scenario.binary(), Scenario.gaussian(), or make one, Scenario(...)")
     family = family_and_link(scenario.family, scenario.link)[0]
     if family.needs_trials:
         raise ArgumentError(f"the {family.name} family has trials, this simulation has none", fix="use family='bernoulli'")

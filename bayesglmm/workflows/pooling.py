@@ -18,6 +18,7 @@ from bayesglmm.errors import ArgumentError, ResponseError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.post.intervals import make_interval, summarise
 from bayesglmm.post.linear_predictor import Parameters, fit_parameters
+from bayesglmm.post.random_effects import fixed_twins
 from bayesglmm.post.result import Result, draws_dataset, run_notes
 from bayesglmm.types import FloatArray, IntArray
 
@@ -66,9 +67,10 @@ def pooling(  # noqa: PLR0913 (one public call; all but two are keywords)
     Result
         ``table``, one row per level and effect: ``factor``, ``level``, ``effect``, ``rows``; ``separate`` and ``separate_se`` (maximum
         likelihood on the group's rows, missing where it does not exist); ``pooled`` and ``pooled_se`` (the model without random effects,
-        the same for all levels); ``mean``, ``sd``, ``median``, ``ci_lower``, ``ci_upper`` of :math:`\beta + b_j`; ``shrinkage``, 0 where
-        partial pooling equals no pooling, 1 where it equals the fixed effect. ``draws``: variable ``coefficient`` with dims (chain, draw,
-        row).
+        the same for all levels); ``center`` (posterior mean of the fixed effect, which groups are shrunk to; 0 for an
+        effect without a fixed effect of its term and coding); ``mean``, ``sd``, ``median``, ``ci_lower``, ``ci_upper`` of
+        :math:`\beta + b_j`; ``shrinkage``, 0 where partial pooling equals no pooling, 1 where it equals the fixed effect. ``draws``:
+        variable ``coefficient`` with dims (chain, draw, row).
 
     Raises
     ------
@@ -96,7 +98,7 @@ def pooling(  # noqa: PLR0913 (one public call; all but two are keywords)
     summary = {name: v.reshape(part.n_levels, -1) for name, v in summarise(draws.reshape(len(draws), -1), choice).items()}
     with np.errstate(divide="ignore", invalid="ignore"):
         shrinkage = 1.0 - (summary["mean"] - part.center) / (separate - part.center)
-    estimates = {"separate": separate, "separate_se": separate_se, "pooled": pooled, "pooled_se": pooled_se}
+    estimates = {"separate": separate, "separate_se": separate_se, "pooled": pooled, "pooled_se": pooled_se, "center": part.center}
     table = _table(part, {**estimates, **summary, "shrinkage": np.where(np.isfinite(shrinkage), shrinkage, np.nan)})
     sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
     coords = {c: table[c].to_numpy(dtype=object) for c in ("factor", "level", "effect")}
@@ -117,7 +119,7 @@ class _Factor:
     Z, index
         Shapes (n, q) and (n,).
     twin
-        For each effect the fixed column that is the same, or None.
+        For each effect the fixed column of the same term and coding, or None.
     beta, b
         Shapes (S, p) and (S, L, q): draws of the fixed effects and the random effects.
     rest
@@ -169,7 +171,7 @@ def _factor(fit: Fit, name: str | None) -> _Factor:
     own = [t for t, g in enumerate(design.groups) if g.name == chosen]
     first = design.groups[own[0]]
     Z = np.concatenate([design.groups[t].Z for t in own], axis=1)
-    twin = tuple(_twin(column, design.X) for column in Z.T)
+    twin = tuple(place for t in own for place in fixed_twins(fit, design.groups[t]))
     return _Factor(
         chosen,
         first.levels,
@@ -181,12 +183,6 @@ def _factor(fit: Fit, name: str | None) -> _Factor:
         np.concatenate([_effects(parameters, t) for t in own], axis=2),
         design.offset + _besides(design.X, parameters, twin) + _others(design.groups, parameters, own),
     )
-
-
-def _twin(column: FloatArray, X: FloatArray) -> int | None:
-    """Find the fixed column that an effect's column is."""
-    same = np.flatnonzero(np.all(column[:, None] == X, axis=0))
-    return int(same[0]) if same.size else None
 
 
 def _effects(parameters: Parameters, term: int) -> FloatArray:
@@ -347,7 +343,7 @@ def _notes(part: _Factor, reasons: dict[str, list[str]], table: pd.DataFrame) ->
         notes.append(f"No separate estimate for {len(levels)} of {part.n_levels} levels ({shown}): {reason}.")
     alone = [label for label, t in zip(part.labels, part.twin, strict=True) if t is None]
     if alone:
-        notes.append(f"Without a fixed effect of the same column, so shrunk to zero and not pooled: {', '.join(alone)}.")
+        notes.append(f"Without a fixed effect of the same term and coding, so shrunk to zero and not pooled: {', '.join(alone)}.")
     typical = table.groupby("effect", sort=False)["shrinkage"].median().dropna()
     if len(typical):
         notes.append(f"Median shrinkage: {', '.join(f'{effect} {value:.2f}' for effect, value in typical.items())}.")

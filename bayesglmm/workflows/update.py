@@ -23,6 +23,7 @@ from bayesglmm.workflows.update_formula import update_formula
 
 _ARGUMENTS = tuple(name for name in inspect.signature(glmm).parameters if name not in ("formula", "data"))
 _SETTINGS = ("draws", "tune", "chains", "target_accept", "max_treedepth", "cores", "effects")
+_EXAMPLES = {"priors": "{'b': Normal(0, 2.5)}", "contrasts": "{'drug': 'sum'}", "functions": "{'double': double}"}
 
 
 def update(fit: Fit, formula: str | None = None, data: Any = None, **changes: Any) -> Fit:
@@ -51,7 +52,7 @@ def update(fit: Fit, formula: str | None = None, data: Any = None, **changes: An
     Raises
     ------
     ArgumentError
-        If an argument is not known.
+        If an argument is not known, or priors, contrasts or functions are no mapping.
     ColumnError
         If the fit does not keep a column that the new formula reads; names it.
     BayesglmmError
@@ -69,7 +70,7 @@ def update(fit: Fit, formula: str | None = None, data: Any = None, **changes: An
     >>> bg.update(fit, ". ~ . - (1 | Subject) + (Days | Subject)", chains=8)  # doctest: +SKIP
     """
     _check_names(changes)
-    functions = {**fit.design.encoding.functions, **(changes.get("functions") or {})}
+    functions = {**fit.design.encoding.functions, **_mapping(changes, "functions")}
     parsed = parse_formula(_formula(fit, formula, changes, tuple(functions)), functions=tuple(functions))
     model = {**_model(fit, parsed, changes), "functions": functions}
     table = _own_table(fit, parsed, model) if data is None else data
@@ -83,6 +84,14 @@ def _check_names(changes: Mapping[str, Any]) -> None:
     for name in changes:
         if name not in _ARGUMENTS:
             raise ArgumentError(f"{name}= is no argument of a fit", fix=f"{nearest(name, _ARGUMENTS)}Arguments: {', '.join(_ARGUMENTS)}")
+
+
+def _mapping(changes: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a change that goes by name; it is laid over what was there."""
+    value = changes.get(name)
+    if value is not None and not isinstance(value, Mapping):
+        raise ArgumentError(f"{name}= takes a mapping, not {type(value).__name__}", fix=f"for example {name}={_EXAMPLES[name]}")
+    return value or {}
 
 
 def _formula(fit: Fit, formula: str | None, changes: Mapping[str, Any], functions: tuple[str, ...]) -> str:
@@ -104,7 +113,7 @@ def _model(fit: Fit, parsed: ParsedFormula, changes: Mapping[str, Any]) -> dict[
         "family": family,
         "link": changes.get("link", spec.link if family == spec.family else None),
         "center": changes.get("center", spec.center),
-        "contrasts": {**contrasts, **(changes.get("contrasts") or {})},
+        "contrasts": {**contrasts, **_mapping(changes, "contrasts")},
         "weights": changes.get("weights"),
         "offset": changes.get("offset"),
     }
@@ -143,10 +152,10 @@ def _settings(fit: Fit, changes: Mapping[str, Any]) -> dict[str, Any]:
 def _kept_priors(fit: Fit, formula: str, data: Any, model: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Prior]:
     """Old priors whose parameters are still there, under the new ones."""
     functions = tuple(model["functions"])
-    new = convert_priors(changes.get("priors")) or {}
+    new = convert_priors(_mapping(changes, "priors"))
     if "priors" in changes and changes["priors"] is None:
         return {}
-    named = {parse_address(text, functions=functions).key for text in new} if isinstance(new, Mapping) else set()
+    named = {parse_address(text, functions=functions).key for text in new}
     old = {text: p for text, p in fit.spec.priors if parse_address(text, functions=functions).key not in named}
     gone = _not_addressed(old, formula, data, model) if old else []
     if gone:

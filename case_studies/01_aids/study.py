@@ -37,10 +37,10 @@ bg.summary(fit)
 bg.plot_spaghetti(bg.curves(fit, "obstime", {"drug": "ddC"}), ylabel="probability of a low count")
 
 # %% [markdown]
-# Grey lines are patients under ddC, evenly spaced by their random effect. The blue line is the *average subject*: the patient whose random
-# effect is zero. The orange line is the *population*: the average of the probabilities of all patients. The blue line is no average of
-# grey lines. Its height is the probability at the average log odds, and the average of a curved function is not the function of the
-# average.
+# Grey lines are patients of both arms as they would be under ddC, evenly spaced by the rank of their random effect; most of them lie along
+# the upper edge. The dashed blue line is the *average subject*: the patient whose random effect is zero. The orange line is the
+# *population*: the average of the probabilities of all patients. The blue line is no average of grey lines. Its height is the probability
+# at the average log odds, and the average of a curved function is not the function of the average.
 #
 # ## One number for each of the four targets
 #
@@ -71,9 +71,12 @@ for result in (subject, population, observed, one):
 spread = bg.heterogeneity(fit, {"obstime": 0, "drug": "ddC"})
 spread
 
+# %%
+bg.means(fit, {"obstime": 0, "drug": "ddC"}, target="population")
+
 # %% [markdown]
-# On the probability scale it covers nearly everything from 0 to 1. The middle of that interval is near one half and the average subject's
-# probability near one: neither is the population's probability, which the second table above gives.
+# On the probability scale the interval covers nearly everything from 0 to 1. Its middle is near one half and the average subject's
+# probability near one: neither is the population's probability, which the second table gives.
 #
 # ## The treatment effect, three times
 #
@@ -117,7 +120,7 @@ bg.plot_estimators(beside)
 #
 # Fifteen points are not enough when a patient's random effect has a long, skewed distribution. With as many points as the integral
 # needs, maximum likelihood gives 5.534 (0.796), 0.142 (0.044), -0.872 (0.727), -0.026 (0.058): the printed standard error of the
-# intercept is less than half of what it should be. And the printed marginal standard errors are about a tenth of what they should be:
+# intercept is less than half of what it should be. And the printed marginal standard errors are a sixth to a ninth of what they should be:
 # the delta method at the exact maximum gives 0.164, 0.014, 0.224, 0.019. The lecture concludes that the intervals of the subject-specific
 # and the marginal odds ratio of a month do not overlap. The posterior says otherwise:
 

@@ -31,8 +31,8 @@ bg.plot_spaghetti(bg.curves(fit, "Days", groups=18), ylabel="reaction time (ms)"
 
 # %% [markdown]
 # Grey: the subjects. The average subject and the population are the same line, one drawn over the other: with an identity link
-# $E_b(x'\beta + z'b) = x'\beta$. Nobody who fits a linear mixed model has to ask whether a number is about one subject or about all. With
-# any other link everybody has to.
+# $E_b(x'\beta + z'b) = x'\beta$. Nobody who fits a linear mixed model has to ask whether a number is about the average subject or about
+# the population. With any other link everybody has to.
 
 # %%
 average = bg.means(fit, {"Days": [0, 9]}, target="average_subject")
@@ -44,7 +44,7 @@ print(np.abs(average.draws["mean_response"] - population.draws["mean_response"])
 #
 # * **Each subject alone**: eighteen straight lines by least squares. Uses nothing but ten numbers per line.
 # * **All as one**: one line. Ignores that subjects differ.
-# * **Partially pooled**: what the mixed model says. Each subject's line is drawn to the common one, the more so the less its own data
+# * **Partially pooled**: what the mixed model says. Each subject's line is drawn towards the common one, the more so the less its own data
 #   say, and the more so in the direction in which subjects differ little.
 
 # %%
@@ -60,8 +60,9 @@ bg.plot_shrinkage(lines, spread=covariance)
 
 # %% [markdown]
 # Every arrow is a subject: it starts at the subject's own line and ends at the partially pooled one. The dashed ellipses are one and two
-# standard deviations of the random effects. Subjects far out move most. This is no correction of errors, it is a better guess: a subject
-# who looks extreme on ten noisy numbers is probably a little less extreme.
+# standard deviations of the random effects. Those move most whose own line is high and flat or low and steep (330, 335, 350, 370): errors
+# of intercept and slope go together in that direction, so that such a line is likely to be partly error. 309 and 337 are as far out and
+# hardly move. This is no correction of mistakes, it is a better guess, and a single component may even move away from the middle.
 
 # %%
 bg.plot_caterpillar(bg.random_effects(fit))
@@ -80,9 +81,9 @@ for model in (fit, independent):
 bg.hypothesis(fit, "`Subject_corr[1, Days]` > 0")
 
 # %% [markdown]
-# For the coefficients it hardly matters. It does for what the model implies about subjects over time: with independent effects the
-# variance between subjects has its minimum at day 0 by assumption, and where the scale of time begins is a matter of convention. With a
-# correlation the data may say where the minimum is, if they can.
+# For the coefficients it hardly matters, and here not for the implied spread either, as the next lines show. It could: with independent
+# effects the variance between subjects has its minimum at day 0 by assumption, and where the scale of time begins is a matter of
+# convention. With a correlation the data may say where the minimum is, if they can.
 
 # %%
 times = [0, 3, 6, 9]
@@ -120,19 +121,22 @@ for known in (0, 3, 5):
 #
 # ## What to take home
 #
-# * With an identity link one subject and the population have the same line; the four targets differ from each other only in their spread.
+# * With an identity link the average subject and the population have one line. A named subject still has its own, and the eighteen observed
+#   ones have their own mean.
 # * Partial pooling is no compromise by taste: how far a subject is drawn in follows from the data.
-# * A correlation of random effects from eighteen subjects is mostly prior. Say so, and look at what follows from it rather than at itself.
+# * A correlation of random effects from eighteen subjects is poorly known: these rule out a strong one, and do not say its sign. Look at
+#   what follows from it rather than at itself.
 
 # %%
-summary = bg.summary(fit)
+coefficient = lines.draws["coefficient"]
+slope_of_308 = ((coefficient["level"] == "308") & (coefficient["effect"] == "Days")).to_numpy()
 numbers = {
     "Intercept": fit.posterior["Intercept"],
     "Days": fit.posterior["Days"],
     "sd of intercepts": fit.posterior["1|Subject_sigma"],
     "sd of slopes": fit.posterior["Days|Subject_sigma"],
-    "correlation": fit.posterior["Subject_corr"][..., 1, 0],
+    "correlation": fit.posterior["Subject_corr"].sel(Subject__effect_dim="Days", Subject__effect_dim_2="1"),
     "sigma": fit.posterior["sigma"],
     "sd of slopes, independent": independent.posterior["Days|Subject_sigma"],
-    "coefficient of Days of subject 308": lines.draws["coefficient"][..., 1],
+    "coefficient of Days of subject 308": coefficient[..., slope_of_308],
 }

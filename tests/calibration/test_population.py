@@ -14,9 +14,6 @@ MORE_THAN_CHANCE = 4.5
 """Standard errors of a simulated mean: exceeded by chance once in 150,000."""
 
 
-@pytest.mark.skipif(
-    not population.RESULT.exists(), reason="made by python -m tests.calibration.population --json tests/calibration/result.json"
-)
 def test_stored_coverage_is_inside_the_band():
     result = json.loads(population.RESULT.read_text())
     assert result["settings"] == json.loads(json.dumps(population.settings())), "the script has changed: run it again"

@@ -45,10 +45,16 @@ def test_a_variance_per_row_goes_to_its_place():
     np.testing.assert_array_equal(add_to_diagonal(np.zeros((1, 2, 2)), np.array([[1.0, 3.0]]))[0], [[1.0, 0.0], [0.0, 3.0]])
 
 
+def test_the_diagonal_is_changed_in_place():
+    V = np.zeros((2, 3, 3))
+    assert add_to_diagonal(V, np.array([[2.0], [3.0]])) is V
+    np.testing.assert_array_equal(V, np.array([2.0, 3.0])[:, None, None] * np.eye(3))
+
+
 def test_what_is_no_covariance_is_refused():
-    with pytest.raises(ArgumentError, match="do not go with"):
+    with pytest.raises(ArgumentError, match=r"do not go with.*What to do"):
         shared_covariance(np.ones((3, 2)), np.ones((1, 1)), None)
-    with pytest.raises(ArgumentError, match="not positive and finite"):
+    with pytest.raises(ArgumentError, match=r"not positive and finite.*What to do"):
         correlation_of(np.zeros((2, 2)))
-    with pytest.raises(ArgumentError, match="not positive and finite"):
+    with pytest.raises(ArgumentError, match=r"not positive and finite.*What to do"):
         correlation_of(np.full((1, 1), np.nan))

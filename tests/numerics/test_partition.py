@@ -83,7 +83,7 @@ class TestLatent:
         assert second - mean**2 == pytest.approx(latent_variance(name), abs=10.0 * step**2)
 
     def test_what_has_none_is_refused(self):
-        with pytest.raises(FamilyError, match="Cauchy residual has no variance"):
+        with pytest.raises(FamilyError, match=r"Cauchy residual has no variance.*scale='response' of variance_partition"):
             latent_variance("cauchit")
         with pytest.raises(FamilyError, match="only links of a probability"):
             latent_variance("log")
@@ -210,11 +210,20 @@ class TestResponse:
         np.testing.assert_array_equal(found.factors, latent.factors)
 
     def test_the_bound_is_stated(self):
-        assert 0.0 < shares("logit", 0.0, [4.0, 1.0]).bound <= 2.1e-10
+        assert 0.0 < shares("logit", 0.0, [4.0]).bound <= 2.1e-10
         assert shares("probit", 0.0, [4.0, 1.0]).bound == 0.0
 
+    @pytest.mark.parametrize("v", [[4.0, 1.0], [1.0, 4.0], [0.0, 2.0], [0.5, 0.3, 6.0]])
+    def test_the_bound_covers_an_outer_rule_over_an_inner_one(self, v):
+        """Each rule is made for twice the SD and its bound counts twice (for squares); the inner rule's error enters a square twice."""
+        s = np.sqrt(np.array([v, np.sum(v) - np.array(v)]))
+        outer, inner = ([2.0 * normal_rule("logit", 2.0 * sd).bound for sd in row] for row in s)
+        found = shares("logit", -0.3, v).bound
+        assert found >= max(a + 2.0 * b for a, b in zip(outer, inner, strict=True))
+        assert found <= 6.3e-10  # thrice the tolerance of two moments, and rounding
+
     def test_what_cannot_be_shared_is_refused(self):
-        with pytest.raises(ArgumentError, match="at least one factor"):
+        with pytest.raises(ArgumentError, match=r"at least one factor.*What to do"):
             response_shares("logit", np.zeros(1), np.empty((0, 1)))
         with pytest.raises(ArgumentError, match="negative or not finite"):
             shares("logit", 0.0, [-1.0])
@@ -222,9 +231,9 @@ class TestResponse:
             shares("logit", 0.0, [np.nan])
         with pytest.raises(ArgumentError, match="mean of a linear predictor"):
             shares("logit", np.inf, [1.0])
-        with pytest.raises(ArgumentError, match="variance of the response must be given"):
+        with pytest.raises(ArgumentError, match=r"variance of the response must be given.*What to do"):
             response_shares("log", np.zeros(1), np.ones((1, 1)))
-        with pytest.raises(FamilyError, match="inverse"):
+        with pytest.raises(FamilyError, match=r"inverse.*What to do"):
             response_shares("inverse", np.zeros(1), np.ones((1, 1)), POISSON)
 
 

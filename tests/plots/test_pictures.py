@@ -6,7 +6,7 @@ from matplotlib.patches import Ellipse
 
 import bayesglmm as bg
 from bayesglmm.errors import ArgumentError
-from bayesglmm.plots.style import COLOURS, GREY
+from bayesglmm.plots.style import COLOURS, GREY, INK
 from tests.fits import make_fit
 from tests.post.makers import crossed_fit, table
 
@@ -49,6 +49,13 @@ def test_a_caterpillar_is_ordered_by_size(family, scale):
     assert [axes.get_xlabel() for axes in figure.axes] == ["intercept of g", "x of g"]
 
 
+def test_zero_is_marked_for_random_effects_only():
+    fit = fit_of("gaussian")
+    for coefficients in (False, True):
+        axes = bg.plot_caterpillar(bg.random_effects(fit, coefficients=coefficients)).axes[0]
+        assert bool(lines_of(axes, INK)) is not coefficients
+
+
 def test_names_of_levels_stand_beside_their_intervals():
     effects = bg.random_effects(fit_of("gaussian"))
     axes = bg.plot_caterpillar(effects).axes[0]
@@ -75,8 +82,9 @@ def test_each_plot_refuses_what_it_cannot_draw():
     fit = crossed_fit()
     summary = bg.summary(fit)
     for plot in (bg.plot_spaghetti, bg.plot_caterpillar, bg.plot_shrinkage):
-        with pytest.raises(ArgumentError, match="this plot takes what"):
-            plot(summary)
+        for given in (summary, fit):
+            with pytest.raises(ArgumentError, match="this plot takes what"):
+                plot(given)
     with pytest.raises(ArgumentError, match="one factor, not g, h"):
         bg.plot_caterpillar(bg.random_effects(fit))
     with pytest.raises(ArgumentError, match="scale"):

@@ -80,6 +80,29 @@ def test_identity_link_has_no_attenuation():
     np.testing.assert_array_equal(table_.loc[table_["quantity"].str.contains("minus"), "mean"], 0.0)
 
 
+def test_the_target_names_the_ratio_and_both_of_its_parts():
+    target = attenuation(crossed_fit()).target
+    assert target.startswith("mean to ci_upper: marginal over subject_specific")
+    assert "marginal: population: averaged over the random-effects distribution of g and h" in target
+    assert target.endswith("subject_specific: coefficients at given random effects of g, h")
+    alone = attenuation(make_fit("y ~ x", table(), beta=[1.0, 2.0])).target
+    assert alone.endswith("subject_specific: the same coefficients")
+
+
+@pytest.mark.parametrize("name", ["value", "quantity", "compares", "mean", "contrast"])
+def test_predictors_may_be_called_as_columns_of_the_result_are(name):
+    fit = make_fit(f"y ~ {name} + drug + (1 | g)", table().rename(columns={"x": name}), beta=[1.0, 2.0, -1.0, 0.5])
+    plain = make_fit("y ~ x + drug + (1 | g)", table(), beta=[1.0, 2.0, -1.0, 0.5])
+    for variable in (None, "drug"):
+        found = compare_targets(fit, variable, at={name: [0, 1]})
+        wanted = compare_targets(plain, variable, at={"x": [0, 1]})
+        np.testing.assert_array_equal(draws_of(found, "value"), draws_of(wanted, "value"))
+        kept = [c for c in found.table.columns if c.rstrip("_") == name and found.table[c].tolist() == wanted.table["x"].tolist()]
+        assert kept, "the column that tells the rows apart"
+        assert found.table["quantity"].tolist() == wanted.table["quantity"].tolist()
+        np.testing.assert_array_equal(found.draws[kept[0]], found.table[kept[0]])
+
+
 def test_means_of_targets_are_compared_without_a_variable():
     fit = crossed_fit()
     result = compare_targets(fit, at={"x": [0, 1]})

@@ -1,5 +1,7 @@
 """Contrasts: identities between targets and comparisons, against the formula written out per draw."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,8 @@ from scipy import special
 
 import bayesglmm as bg
 from bayesglmm.errors import ArgumentError, ColumnError, FamilyError, LevelError
+from bayesglmm.post import contrasts as module
+from bayesglmm.post import lines
 from bayesglmm.post.contrasts import contrasts
 from bayesglmm.types import Target, choices
 from tests.fits import make_fit
@@ -16,6 +20,10 @@ from tests.tolerances import ALGEBRAIC
 TARGETS = choices(Target)
 INTEGRATION = 4e-10
 """Absolute: two means, each within 1e-10 of the truth by its own rule, in each of two differences."""
+
+
+def log_fit():
+    return make_fit("count ~ x * drug + (1 | g)", table(), family="poisson", beta=[0.5, 1.0, 0.2, -0.3, 0.1, 0.2], spread=0.01)
 
 
 def contrast_draws(result) -> np.ndarray:
@@ -182,6 +190,60 @@ def test_ratios_need_positive_means_and_odds_probabilities():
         contrasts(crossed_fit(), "drug", target="population", compare="ratio", scale="link")
     with pytest.raises(ArgumentError, match="beyond the range"):
         contrasts(crossed_fit(), "x", [0, 5000], at={}, target="average_subject", compare="odds_ratio")
+
+
+@pytest.mark.parametrize("target", ["population", "group"])
+@pytest.mark.parametrize("compare", ["difference", "odds_ratio"])
+def test_without_draws_rows_are_taken_a_few_at_a_time(monkeypatch, target, compare):
+    """Blocks of three rows: 40 draws x 3 values x 3 rows are at most 400 numbers."""
+    fit = crossed_fit()
+    monkeypatch.setattr(lines, "AT_ONCE", 400)
+    grid = {"x": np.linspace(-1, 1, 7), **({"g": "g01", "h": "p"} if target == "group" else {})}
+    for options in ({"at": fit.frame}, {"at": fit.frame, "by": "h"}, {"at": grid}):
+        kept = contrasts(fit, "drug", target=target, compare=compare, **options)
+        left = contrasts(fit, "drug", target=target, compare=compare, keep_draws=False, **options)
+        assert not left.draws.data_vars
+        assert left.table.columns.tolist() == kept.table.columns.tolist()
+        pd.testing.assert_frame_equal(left.table, kept.table, rtol=1e-8)  # quadrature of blocks of rows
+        assert left.target == kept.target
+        assert [n.split(" <= ")[0] for n in left.notes] == [n.split(" <= ")[0] for n in kept.notes]
+
+
+def test_lines_are_counted_through_all_blocks(monkeypatch):
+    monkeypatch.setattr(lines, "AT_ONCE", 400)
+    at, pairs = pd.DataFrame({"x": [0.0] * 5 + [2000.0]}), [("a", "b"), ("a", "c"), ("b", "c")]
+    for keep_draws in (True, False):
+        with pytest.raises(ArgumentError, match=r"lines 15, 16, 17 \(counted from 0\)"):
+            contrasts(log_fit(), "drug", pairs, at, target="average_subject", keep_draws=keep_draws)
+
+
+def test_without_draws_memory_does_not_grow_with_draws_by_rows():
+    """One array of draws x rows is 160 MB here; the peak stays below half of it."""
+    n, rng = 20_000, np.random.default_rng(1)
+    data = pd.DataFrame({"y": rng.normal(size=n), "x": rng.normal(size=n), "f": np.resize(["a", "b"], n), "g": np.arange(n) % 40})
+    fit = make_fit("y ~ x * f + (1 | g)", data, n_draws=500)
+    tracemalloc.start()
+    try:
+        contrasts(fit, "f", at=fit.frame, target="average_subject", keep_draws=False)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1000 * n * 8 / 2
+
+
+def test_many_levels_that_nobody_named_are_refused_on_many_rows(monkeypatch):
+    fit = crossed_fit()
+    monkeypatch.setattr(module, "MAX_ROWS", 20 * 120 - 1)
+    with pytest.raises(ArgumentError, match=r"20 levels on 120 rows.*column 'g'.*values=\[\.\.\.\]"):
+        contrasts(fit, "g", target="group")
+    with pytest.raises(ArgumentError, match="20 levels on 120 rows"):
+        contrasts(fit, "g", at=fit.frame, target="group")
+    with pytest.raises(ArgumentError, match="20 levels on 120 rows"):
+        contrasts(fit, "g", at={"x": np.arange(30), "h": "all"}, target="group")
+    assert len(contrasts(fit, "g", at={"h": "all"}, target="group").table) == 4 * 19
+    assert len(contrasts(fit, "g", [f"g{i:02d}" for i in range(20)], target="group").table) == 19
+    monkeypatch.setattr(module, "MAX_ROWS", 1)
+    assert len(contrasts(fit, "drug", target="population").table) == 2, "few values are compared on any rows"
 
 
 @pytest.mark.parametrize(

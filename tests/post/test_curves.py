@@ -69,11 +69,20 @@ def test_a_number_is_shown_over_its_range_and_a_factor_at_its_levels():
         ({"variable": "x", "factor": "k"}, ArgumentError),
         ({"variable": "x", "groups": ["g99"]}, LevelError),
         ({"variable": "x", "groups": -1}, ArgumentError),
+        ({"variable": "x", "groups": "g01"}, ArgumentError),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(arguments, error):
     with pytest.raises(error):
         curves(crossed_fit(), **arguments)
+
+
+def test_numbers_that_are_factors_are_shown_at_their_levels_and_named_as_in_the_data():
+    frame = table().assign(dose=np.resize([1, 2, 5], 120), g=np.repeat(np.arange(20.0), 6))
+    fit = make_fit("y ~ C(dose) + (1 | g)", frame)
+    result = curves(fit, "dose", groups=[3.0])
+    assert list(dict.fromkeys(result.table["dose"])) == [1, 2, 5]
+    assert set(result.table["level"]) == {"", "3"}
 
 
 def test_a_model_without_groups_is_refused():

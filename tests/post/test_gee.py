@@ -11,6 +11,7 @@ import pytest
 from bayesglmm import datasets
 from bayesglmm.errors import ArgumentError, ColumnError, DatasetError, DesignError, FamilyError, MissingValueError, NotBuiltError
 from bayesglmm.numerics.links import LINKS
+from bayesglmm.post import gee as gee_module
 from bayesglmm.post.gee import gee
 from tests.fits import make_fit
 from tests.numerics.test_working import dense
@@ -215,6 +216,42 @@ def test_rows_are_dropped_as_in_the_mixed_model():
     pd.testing.assert_frame_equal(found, gee("y ~ x", table.loc[10:], groups="g").table)
 
 
+def test_rows_left_out_are_told():
+    table = made_up().assign(z=lambda d: d["x"].where(d.index > 9))
+    notes = gee("y ~ x + (z | g)", table, missing="drop").notes
+    assert f"10 of {len(table)} rows left out: missing z (10)." in notes
+    assert not any("left out" in n for n in gee("y ~ x", table, groups="g", missing="drop").notes)
+
+
+def test_a_gap_in_successive_visits_is_refused():
+    table = made_up().sort_values(["g", "t"]).assign(x=lambda d: d["x"].where(d["t"] != 3))
+    lost = int((table["t"] == 3).sum())
+    with pytest.raises(MissingValueError, match=rf"need not be neighbours.*{lost} of {len(table)} rows.*time='visit'"):
+        gee("y ~ x", table, groups="g", structure="ar1", missing="drop")
+    found = gee("y ~ x", table, groups="g", structure="ar1", time="t", missing="drop").table
+    pd.testing.assert_frame_equal(found, gee("y ~ x", table[table["t"] != 3], groups="g", structure="ar1", time="t").table)
+    assert len(gee("y ~ x", table, groups="g", structure="exchangeable", missing="drop").table) == 4
+
+
+def test_contrasts_of_the_random_part_are_checked_and_have_no_effect():
+    table = made_up()
+    wanted = gee("y ~ x", table, groups="g").table
+    pd.testing.assert_frame_equal(gee("y ~ x + (0 + drug | g)", table, contrasts={"drug": "sum"}).table, wanted)
+    both = gee("y ~ x + drug + (0 + drug | g)", table, contrasts={"drug": "sum"}).table
+    pd.testing.assert_frame_equal(both, gee("y ~ x + drug", table, groups="g", contrasts={"drug": "sum"}).table)
+    as_number = table.assign(dose=lambda d: d["g"] % 3)
+    found = gee("y ~ dose + (0 + C(dose) | g)", as_number, contrasts={"dose": "sum"}).table
+    pd.testing.assert_frame_equal(found, gee("y ~ dose", as_number, groups="g").table)
+    with pytest.raises(ArgumentError, match=r"no factors of the model.*Where: x"):
+        gee("y ~ x + (0 + drug | g)", table, contrasts={"drug": "sum", "x": "sum"})
+
+
+def test_a_response_without_counterpart_is_not_built(monkeypatch):
+    monkeypatch.setattr(gee_module, "_LINKS", {"identity": None})
+    with pytest.raises(NotBuiltError, match=r"bernoulli family, probit link.*a link among identity"):
+        gee("zero_one ~ x", made_up(), family="bernoulli", link="probit", groups="g")
+
+
 def test_dot_does_not_take_the_groups_in():
     table = made_up()[["y", "x", "g"]]
     assert list(gee("y ~ .", table, groups="g").table.index) == ["Intercept", "x", "dispersion"]
@@ -250,8 +287,8 @@ def test_the_user_s_warning_filters_see_nothing():
         ({}, {"structure": "ar1", "time": "x"}, ColumnError, "whole numbers"),
         ({"t": 1}, {"structure": "ar1", "time": "t"}, ColumnError, "same time"),
         ({}, {"correlation": 0.5}, ArgumentError, "no correlation to hold"),
-        ({}, {"structure": "ar1", "correlation": 1.0}, ArgumentError, "between -1 and 1"),
-        ({}, {"structure": "ar1", "correlation": "0.5"}, ArgumentError, "between -1 and 1"),
+        ({}, {"structure": "ar1", "correlation": 1.0}, ArgumentError, "between -1 and 1.*What to do"),
+        ({}, {"structure": "ar1", "correlation": "0.5"}, ArgumentError, "between -1 and 1.*What to do"),
         ({}, {"structure": "exchangeable", "correlation": -0.5}, DesignError, "impossible for groups of this size"),
         ({"g": np.arange(len(made_up()))}, {"structure": "exchangeable"}, DesignError, "no group has two rows"),
         ({"g": lambda d: d["t"] % 2}, {}, DesignError, "more groups than coefficients"),

@@ -1,6 +1,9 @@
 """Heterogeneity intervals: they hold the share of subjects that they say, and the three do not stand in for each other."""
 
+import tracemalloc
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,10 +12,11 @@ from scipy import special
 import bayesglmm as bg
 from bayesglmm.errors import ArgumentError, FamilyError
 from bayesglmm.numerics.links import get_link
+from bayesglmm.post import linear_predictor
 from bayesglmm.post.targets import check_monotone
 from tests.fits import make_fit
 from tests.post.makers import crossed_fit, parameters, table
-from tests.tolerances import ALGEBRAIC, MCSE_MULTIPLE
+from tests.tolerances import ALGEBRAIC, MCSE_MULTIPLE, REFERENCE
 
 
 def exact_fit(**options: object):
@@ -91,6 +95,69 @@ def test_it_says_what_it_is_and_where():
     assert any("not how sure we are" in n for n in result.notes)
     assert any("drug = a (reference level)" in n for n in result.notes)
     assert "95 %" in result.title
+
+
+def test_several_factors_make_combinations_of_levels():
+    fit = exact_fit()
+    both, one = bg.heterogeneity(fit), bg.heterogeneity(fit, over="g", of="slope", variable="x")
+    assert both.title.endswith("where 95 % of the combinations of levels of g and h are")
+    assert both.target.startswith("each single combination of levels of g and h, old or new")
+    assert one.title.endswith("where 95 % of the slopes in x of the levels of g are")
+    assert one.target.startswith("each single level of g, old or new")
+
+
+def test_draws_are_found_by_row():
+    result = bg.heterogeneity(crossed_fit(), {"x": [0.0, 1.0], "drug": ["a", "c"]})
+    found = result.draws["upper"].set_index(row=["x", "drug"]).sel(x=1.0, drug="a")
+    line = result.table.query("x == 1 and drug == 'a' and scale == 'link'").iloc[0]
+    assert float(found.median()) == pytest.approx(line["plug_in_upper"], rel=ALGEBRAIC)
+
+
+def test_columns_of_the_rows_keep_their_values():
+    """Rows may have a column of the name of the draws."""
+    fit = make_fit("y ~ lower + (lower | g)", table().rename(columns={"x": "lower"}))
+    result = bg.heterogeneity(fit, {"lower": [0.5, 2.0]})
+    assert result.table["lower_"].tolist() == [0.5, 0.5, 2.0, 2.0]
+    assert result.draws.coords["lower_"].to_numpy().tolist() == [0.5, 2.0]
+
+
+@pytest.mark.parametrize(
+    "question", [{}, {"of": "slope", "variable": "x"}, {"of": "contrast", "versus": {"x": 0.0}}], ids=["level", "slope", "contrast"]
+)
+def test_rows_taken_a_few_at_a_time_give_the_same(monkeypatch, question):
+    fit, at = crossed_fit(n_draws=4, spread=0.3), {"x": [0.5, 1.0, 2.0], "drug": ["a", "c"]}
+    whole = bg.heterogeneity(fit, at, **question)
+    monkeypatch.setattr(linear_predictor, "BLOCK_ELEMENTS", 1)
+    kept, part = bg.heterogeneity(fit, at, **question), bg.heterogeneity(fit, at, keep_draws=False, **question)
+    for result in (kept, part):
+        pd.testing.assert_frame_equal(result.table, whole.table, rtol=REFERENCE)  # ends are solved for, each by itself
+        assert result.notes == whole.notes
+    np.testing.assert_allclose(kept.draws["lower"], whole.draws["lower"], rtol=ALGEBRAIC)
+    assert not part.draws
+
+
+def test_without_draws_memory_does_not_grow_with_rows():
+    fit, at = crossed_fit(n_draws=500), pd.DataFrame({"x": np.linspace(-2.0, 2.0, 2000), "drug": "b"})
+    tracemalloc.start()
+    bg.heterogeneity(fit, at, keep_draws=False)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1000 * 2000 * 8  # one array of draws x rows
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fix"),
+    [
+        ({"at": {"g": "g01"}}, "leave it out of at"),
+        ({"at": {"x": [0.0, 1.0], "g": "g01"}, "of": "contrast"}, "leave it out of at"),
+        ({"of": "contrast", "versus": {"g": "g01"}}, "leave it out of versus"),
+        ({"of": "slope", "variable": "x", "at": {"g": "g01"}}, "leave it out of at"),
+    ],
+)
+def test_a_level_among_the_rows_is_refused_with_what_to_do(arguments, fix):
+    with pytest.raises(ArgumentError, match=fix) as raised:
+        bg.heterogeneity(exact_fit(), **arguments)
+    assert "target='population'" not in str(raised.value)
 
 
 def test_what_has_no_heterogeneity_interval_is_refused():

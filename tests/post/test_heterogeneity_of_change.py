@@ -5,7 +5,7 @@ import pytest
 from scipy import special
 
 import bayesglmm as bg
-from bayesglmm.errors import ArgumentError, ColumnError, MissingValueError
+from bayesglmm.errors import ArgumentError, ColumnError, DesignError, MissingValueError
 from bayesglmm.post.changes import pair_rows, slope_rows
 from bayesglmm.post.rows import build_rows
 from tests.fits import make_fit
@@ -29,8 +29,9 @@ class TestSlopeRows:
     def test_linear_columns_are_exact(self):
         rows = slope_rows(crossed_fit(), "x", {"x": [0.0, 0.37], "drug": "all"})
         assert rows.n_rows == 6
-        np.testing.assert_array_equal(rows.X, np.tile([0.0, 1.0, 0.0, 0.0], (6, 1)))
-        np.testing.assert_array_equal(rows.Z[0], np.tile([0.0, 1.0], (6, 1)))
+        np.testing.assert_array_equal(rows.X[:, [0, 2, 3]], 0.0)
+        np.testing.assert_allclose(rows.X[:, 1], 1.0, rtol=ALGEBRAIC)
+        np.testing.assert_allclose(rows.Z[0], np.tile([0.0, 1.0], (6, 1)), rtol=ALGEBRAIC)
         np.testing.assert_array_equal(rows.Z[1], np.zeros((6, 1)))
 
     def test_interactions_have_the_slope_of_their_level(self):
@@ -56,9 +57,33 @@ class TestSlopeRows:
         rows = slope_rows(fit, "age", {"age": [22, 40]})
         np.testing.assert_allclose(rows.X[:, fit.design.labels.index("log(age)")], [1 / 22, 1 / 40], rtol=ALGEBRAIC)
 
-    def test_a_kink_has_the_mean_of_both_slopes(self):
-        fit = make_fit("y ~ abs(x) + (1 | g)", table())
-        np.testing.assert_array_equal(slope_rows(fit, "x", {"x": [-1.0, 0.0, 1.0]}).X[:, 1], [-1.0, 0.0, 1.0])
+    @pytest.mark.parametrize("at", [1.0, 1.00005, 0.99996])
+    def test_a_kink_is_refused(self, at):
+        """Exactly on it too, where differences to both sides give the mean of two slopes."""
+        fit = make_fit("y ~ abs(x - 1) + (1 | g)", table())
+        np.testing.assert_allclose(slope_rows(fit, "x", {"x": [0.9, 1.1]}).X[:, 1], [-1.0, 1.0], rtol=ALGEBRAIC)
+        with pytest.raises(DesignError, match=r"not smooth.*of='contrast'"):
+            slope_rows(fit, "x", {"x": [0.9, at]})
+
+    def test_a_logarithm_is_followed_near_zero(self):
+        """The rows' slopes are those that the slopes of means use."""
+        data = table().assign(u=np.exp(2.0 * table()["x"]).round(4))
+        fit = make_fit("y ~ log(u) + (1 | g)", data, beta=[0.0, 1.0], spread=0.0, n_chains=1, n_draws=1)
+        at = {"u": [1e-4 * data["u"].std(), 0.005, 0.5]}
+        found = slope_rows(fit, "u", at).X[:, 1]
+        np.testing.assert_allclose(found, 1.0 / np.array(at["u"]), rtol=1e-8)  # a step of 0.01 of the value: 0.8 times its fourth power
+        wanted = bg.slopes(fit, "u", at, target="average_subject", scale="link").table["mean"]
+        np.testing.assert_allclose(found, wanted, rtol=REFERENCE)
+
+    def test_a_spline_has_slopes_at_the_ends_of_its_range(self):
+        fit = make_fit("y ~ bs(x, df=5) + (1 | g)", table(), beta=[0.0, 1.0, -1.0, 2.0, 0.5, 1.0], spread=0.0, n_chains=1, n_draws=1)
+        at = {"x": [table()["x"].min(), 0.0, table()["x"].max()]}
+        wanted = bg.slopes(fit, "x", at, target="average_subject", scale="link").table["mean"]
+        np.testing.assert_allclose(slope_rows(fit, "x", at).X @ parameters(fit).beta[0], wanted, rtol=REFERENCE)
+
+    def test_a_column_of_large_numbers_loses_no_digits(self):
+        fit = make_fit("y ~ year + (year | g)", table().assign(year=np.resize(np.arange(2000, 2012), 120)))
+        np.testing.assert_allclose(slope_rows(fit, "year", {"year": [2001, 2011]}).X[:, 1], 1.0, rtol=ALGEBRAIC)
 
     def test_a_table_gives_the_slopes_of_its_rows(self):
         fit = make_fit(CURVED, table())
@@ -78,13 +103,16 @@ class TestSlopeRows:
             slope_rows(fit, "n", None)
         with pytest.raises(ColumnError, match="agee"):
             slope_rows(fit, "agee", None)
-        with pytest.raises(ArgumentError, match="jumps"):
-            slope_rows(fit, "s", {"s": 1e-6})
+        with pytest.raises(DesignError, match="not smooth"):
+            slope_rows(fit, "s", {"s": 1e-8})
+        constant = make_fit("y ~ x + offset(n) + (1 | g)", table())
+        with pytest.raises(ArgumentError, match="varies"):
+            slope_rows(constant, "n", None)
 
     def test_a_slope_needs_values_on_both_sides(self):
         fit = make_fit("y ~ log(age) + (1 | g)", table())
         with pytest.raises(MissingValueError, match="farther from the edge"):
-            slope_rows(fit, "age", {"age": 0.001})
+            slope_rows(fit, "age", {"age": 1e-9})
 
     def test_the_last_value_of_a_spline_has_a_slope(self):
         fit, last = make_fit("y ~ ns(x, 3) + (1 | g)", table()), float(table()["x"].max())
@@ -234,7 +262,17 @@ class TestOver:
         assert "random effects of h at zero" in result.target
         assert "at zero" not in bg.heterogeneity(exact_fit()).target
 
-    @pytest.mark.parametrize("over", [["patient"], [], 3])
+    @pytest.mark.parametrize("over", [["g"], ("g",), {"g"}, {"g": 1}.keys(), np.array(["g"])], ids=str)
+    def test_any_collection_of_names_will_do(self, over):
+        found, wanted = (bg.heterogeneity(exact_fit(), over=o).table for o in (over, "g"))
+        np.testing.assert_array_equal(found["plug_in_upper"], wanted["plug_in_upper"])
+
+    def test_the_nearest_name_is_given(self):
+        fit = make_fit("y ~ x + (1 | patient) + (1 | ward)", table().rename(columns={"g": "patient", "h": "ward"}))
+        with pytest.raises(ArgumentError, match=r"over names 'patints'.*did you mean 'patient'"):
+            bg.heterogeneity(fit, over=["patints"])
+
+    @pytest.mark.parametrize("over", [["patient"], [], 3, {"g": "g01"}, ["g", 3]], ids=str)
     def test_other_names_are_refused(self, over):
         with pytest.raises(ArgumentError, match="factors are: g, h"):
             bg.heterogeneity(exact_fit(), over=over)

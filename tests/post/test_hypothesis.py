@@ -163,8 +163,9 @@ def test_points_beyond_the_draws_have_no_number():
     result = hypothesis(normal_fit(n_draws=50), ["x = 40", "x = 1e100"])
     assert result.table[["evidence_ratio", "posterior_prob"]].isna().all().all()
     assert any("fewer than 10 draws lie on one side" in n for n in result.notes)
-    with pytest.raises(ArgumentError, match="do not vary"):
-        hypothesis(normal_fit(spread=0.0), "x = 0")
+    with pytest.raises(ArgumentError, match="do not vary") as caught:
+        hypothesis(normal_fit(spread=0.0), ["x > 0", "x = 0", "s = 0"])
+    assert caught.value.where == "'x = 0'"
 
 
 def test_point_density_is_unbiased_for_normal_draws():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from bayesglmm.errors import ArgumentError, ColumnError, FamilyError
-from bayesglmm.post.implied_covariance import implied_covariance, shared_factors
+from bayesglmm.post.implied_covariance import _grid, implied_covariance, shared_factors
 from tests.fits import make_fit
 from tests.post.makers import crossed_fit, table
 from tests.post.test_variance_partition import golden, golden_fit
@@ -84,6 +84,34 @@ def test_all_times_are_those_of_the_data():
     assert implied_covariance(fit, "all").draws["row"].values.tolist() == [0.0, 1.0, 2.0, 3.0]
 
 
+def test_all_times_of_random_intercepts_are_those_of_the_column_that_is_named():
+    fit = make_fit("y ~ day + arm + (1 | patient)", nested_table(), sd=2.0, **EXACT)
+    result = implied_covariance(fit, "all", variable="day")
+    assert result.draws["row"].values.tolist() == [0.0, 1.0, 2.0, 3.0]
+    np.testing.assert_allclose(matrix(result), 4.0 + np.eye(4), rtol=ALGEBRAIC)
+    assert implied_covariance(fit, "all", variable="arm").draws["row"].values.tolist() == ["a", "b"]
+    with pytest.raises(ArgumentError, match=r"times='all' needs a column.*variable=\.\.\."):
+        implied_covariance(fit, "all")
+    with pytest.raises(ColumnError, match=r"no column 'visit'.*list the times"):
+        implied_covariance(fit, "all", variable="visit")
+
+
+def test_rows_of_random_intercepts_have_one_line_per_time():
+    fit = make_fit("y ~ day + offset(arm_offset) + (1 | patient)", nested_table().assign(arm_offset=0.5))
+    rows = _grid(fit, [0, 1, 2], "day").rows
+    assert {len(a) for a in (rows.frame, rows.X, rows.offset, *rows.Z)} == {3}
+
+
+def test_so_many_times_that_memory_would_fill_are_refused():
+    data = pd.DataFrame({"y": np.random.default_rng(1).normal(size=300), "t": np.arange(300.0), "g": np.resize(np.arange(20), 300)})
+    for formula in ("y ~ t + (t | g)", "y ~ t + (1 | g)"):
+        fit = make_fit(formula, data, n_chains=1, n_draws=2)
+        for times, count in (("all", 300), (np.linspace(0, 1, 101), 101)):
+            with pytest.raises(ArgumentError, match=rf"too many times.*{count} times, at most 100.*choose a grid"):
+                implied_covariance(fit, times, variable="t")
+        assert implied_covariance(fit, np.linspace(0, 1, 100), variable="t").draws.sizes["row"] == 100
+
+
 def test_a_factor_can_be_the_time():
     data = nested_table().assign(visit=lambda d: "v" + d["day"].astype(int).astype(str))
     fit = make_fit("y ~ visit + (0 + visit | patient)", data, sd=[1.0, 2.0, 0.5, 0.7], **EXACT)
@@ -157,7 +185,7 @@ def test_arguments_are_checked():
         with pytest.raises(ArgumentError, match="times"):
             implied_covariance(fit, times, factor="g")
     for times in ([0, np.nan], [[0, 1]], [None]):
-        with pytest.raises(ArgumentError, match="each a finite number"):
+        with pytest.raises(ArgumentError, match=r"each a finite number.*What to do"):
             implied_covariance(fit, times, factor="g")
     with pytest.raises(ArgumentError, match="stands twice"):
         implied_covariance(fit, [0, 0.0], factor="g")

@@ -241,12 +241,14 @@ def test_polars_and_pandas_rows_are_alike():
 def test_links_without_a_population_mean_are_refused(name):
     from bayesglmm.errors import FamilyError
     from bayesglmm.post.rows import build_rows
-    from bayesglmm.post.targets import Setting, population
+    from bayesglmm.post.targets import Setting, check_monotone, population
 
     fit = make_fit("y ~ x + (1 | g)", table())
     setting = Setting(build_rows(fit, None, target="population"), get_link(name), ())
     with pytest.raises(FamilyError, match="no population mean"):
         population(parameters(fit), setting)
+    with pytest.raises(FamilyError, match=r"cannot be put on the response scale.*What to do"):
+        check_monotone(get_link(name))
 
 
 @pytest.mark.parametrize("target", ["population", "group"])
@@ -269,3 +271,40 @@ def test_an_average_without_draws_is_the_same_number():
     np.testing.assert_array_equal(without.table["mean"], kept.table["mean"])
     assert without.n_draws == 0
     assert kept.n_draws == 40
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("scale", ["response", "link"])
+def test_averages_without_draws_are_made_a_few_cells_at_a_time(target, scale, monkeypatch):
+    """Cells of several rows: equal up to rounding, and to the bound of a quadrature rule for other rows."""
+    fit, options = crossed_fit(), {"by": "g", "weights": np.resize([1.0, 2.0, 0.5], 120), "scale": scale, "target": target}
+    whole, widths = bg.means(fit, **options).table, []
+    summarise = means_module.summarise
+    monkeypatch.setattr(means_module, "summarise", lambda draws, choice: widths.append(draws.shape[1]) or summarise(draws, choice))
+    monkeypatch.setattr(means_module, "AT_ONCE", 40 * 7)
+    parts = bg.means(fit, **options, keep_draws=False)
+    assert widths == [7, 7, 6], "the array of all draws was made"
+    assert parts.table["g"].tolist() == whole["g"].tolist()
+    for column in ("mean", "sd", "median", "ci_lower", "ci_upper"):
+        np.testing.assert_allclose(parts.table[column], whole[column], rtol=1e-8, atol=ALGEBRAIC)
+
+
+def test_without_draws_rows_that_are_alike_are_computed_once(monkeypatch):
+    fit, computed, taken = crossed_fit(), [], []
+    again = pd.concat([fit.frame] * 5, ignore_index=True).sample(frac=1.0, random_state=1)
+    whole = bg.means(fit, again, target="population").table
+    original, parameters_of = means_module.TARGETS["population"], means_module.fit_parameters
+
+    def counted(draws, setting):
+        computed.append(draws.n_draws * setting.rows.n_rows)
+        return original(draws, setting)
+
+    monkeypatch.setattr(means_module, "TARGETS", {"population": counted})
+    monkeypatch.setattr(means_module, "fit_parameters", lambda *given, **named: taken.append(1) or parameters_of(*given, **named))
+    monkeypatch.setattr(means_module, "AT_ONCE", 40 * 7)
+    parts = bg.means(fit, again, target="population", keep_draws=False).table
+    distinct = len(fit.frame[["x", "drug"]].drop_duplicates())
+    assert sum(computed) == 40 * distinct
+    assert len(taken) == 1, "the draws were taken anew for every part"
+    for column in ("mean", "sd", "median", "ci_lower", "ci_upper"):
+        np.testing.assert_allclose(parts[column], whole[column], rtol=1e-8, atol=ALGEBRAIC)

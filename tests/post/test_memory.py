@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import bayesglmm as bg
+from bayesglmm.post import means as means_module
 from tests.fits import make_fit
 
 ROWS, CHAINS, DRAWS = 2000, 2, 1000
@@ -53,3 +54,13 @@ def test_observed_groups_never_make_draws_by_rows_by_groups():
     data = pd.DataFrame({"y": rng.integers(0, 2, ROWS), "x": rng.normal(size=ROWS), "g": np.repeat(np.arange(40), ROWS // 40)})
     fit = make_fit("y ~ x + (x | g)", data, family="bernoulli", beta=[0.3, 1.0], n_chains=2, n_draws=100)
     assert peak_of(lambda: bg.means(fit, target="observed_groups")) < 2 * 100 * ROWS * 40 * 8 / 4
+
+
+def test_averages_of_many_groups_without_draws_never_make_draws_by_groups(monkeypatch):
+    """4,000 groups of two rows, 2,000 draws: 64 MB for the draws of all averages; without them the peak stays below half of that."""
+    rng, groups = np.random.default_rng(3), 4000
+    data = pd.DataFrame({"y": rng.normal(size=2 * groups), "x": rng.normal(size=2 * groups), "g": np.repeat(np.arange(groups), 2)})
+    data = data.assign(h=np.resize([1, 2, 3], 2 * groups))
+    fit = make_fit("y ~ x + (1 | h)", data, beta=[0.3, 1.0], n_chains=2, n_draws=1000)
+    monkeypatch.setattr(means_module, "AT_ONCE", 2**18)
+    assert peak_of(lambda: bg.means(fit, data, target="average_subject", by="g", keep_draws=False)) < 2000 * groups * 8 / 2

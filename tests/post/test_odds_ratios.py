@@ -7,7 +7,7 @@ from scipy import special
 import bayesglmm as bg
 from bayesglmm.errors import ArgumentError, DesignError, FamilyError
 from bayesglmm.post.group_ratios import interval_odds_ratio, median_odds_ratio
-from bayesglmm.post.odds_ratios import ALIKE, SAME_SUBJECT, odds_ratios
+from bayesglmm.post.odds_ratios import ALIKE, CHANGE, RATIOS_ALIKE, RATIOS_OF_POPULATIONS, SAME_SUBJECT, odds_ratios
 from tests.fits import make_fit
 from tests.post.makers import AIDS_SD, aids_fit, aids_visits, crossed_fit, draws_of, parameters, table
 from tests.tolerances import ALGEBRAIC, MCSE_MULTIPLE
@@ -47,13 +47,49 @@ class TestOddsRatios:
         fit = make_fit("count ~ x + (1 | g)", table(), family="poisson", beta=[0.5, 0.3], sd=0.8)
         result = odds_ratios(fit)
         np.testing.assert_allclose(draws_of(result, "marginal_over_subject_specific"), 1.0, rtol=ALGEBRAIC)
-        assert result.title.startswith("Ratio of means")
+        assert result.title == "Ratios of means, subject-specific and marginal"
+        assert "ratio of means at equal random effects" in result.target
 
     def test_say_who_is_compared(self):
         fit = make_fit("zero_one ~ x + arm + (1 | g)", table().assign(arm=np.repeat(["a", "b"], 60)), family="bernoulli")
         subject = odds_ratios(fit).table.iloc[::3].set_index("coefficient")["compares"]
         assert subject["x"] == SAME_SUBJECT
         assert subject["arm[b]"] == ALIKE
+
+    def test_a_product_of_two_steps_is_a_ratio_of_ratios(self):
+        result = odds_ratios(make_fit("zero_one ~ x * drug + (1 | g)", table(), family="bernoulli"))
+        compares = result.table.groupby("coefficient", sort=False)["compares"].agg(list)
+        assert compares["x:drug[b]"] == compares["x:drug[c]"] == [RATIOS_ALIKE, RATIOS_OF_POPULATIONS, CHANGE]
+        assert compares["x"][0] == compares["drug[b]"][0] == SAME_SUBJECT
+        assert "Ratios of ratios: x:drug[b], x:drug[c]." in result.notes
+
+    @pytest.mark.parametrize("predictors", ["x + clock", "drug + drug:x", "x + `c:d`"], ids=["level", "slopes within levels", "column"])
+    def test_a_colon_alone_makes_no_product(self, predictors):
+        data = table().assign(clock=np.resize(["9:00", "10:30"], 120), **{"c:d": table()["age"]})
+        result = odds_ratios(make_fit(f"zero_one ~ {predictors} + (1 | g)", data, family="bernoulli"))
+        assert any(":" in c for c in result.table["coefficient"])
+        assert set(result.table["compares"].iloc[::3]) == {SAME_SUBJECT}
+        assert not any("of ratios" in n for n in result.notes)
+
+    @pytest.mark.parametrize("function", [odds_ratios, interval_odds_ratio])
+    def test_a_level_alone_has_odds_and_no_odds_ratio(self, function):
+        fit = make_fit("zero_one ~ 0 + drug + (1 | g)", table(), family="bernoulli")
+        with pytest.raises(DesignError, match=r"drug\[a\].*with its intercept, or use contrasts\(compare='odds_ratio'\)"):
+            function(fit)
+        counts = make_fit("count ~ 0 + drug + (1 | g)", table(), family="poisson")
+        with pytest.raises(DesignError, match=r"compare='ratio'"):
+            function(counts)
+
+    @pytest.mark.parametrize("function", [odds_ratios, interval_odds_ratio])
+    def test_levels_are_left_out_aloud(self, function):
+        fit = make_fit("zero_one ~ 0 + drug + h + x + (1 | g)", table(), family="bernoulli")
+        result = function(fit)
+        assert list(dict.fromkeys(result.table["coefficient"])) == ["h[q]", "h[r]", "h[s]", "x"]
+        assert any(n.startswith("Left out, because each belongs to one level") and "drug[a], drug[b], drug[c];" in n for n in result.notes)
+
+    def test_combinations_of_levels_are_left_out_too(self):
+        fit = make_fit("zero_one ~ 0 + drug:h + drug:x + (1 | g)", table(), family="bernoulli")
+        assert list(dict.fromkeys(odds_ratios(fit).table["coefficient"])) == ["drug:x[a]", "drug:x[b]", "drug:x[c]"]
 
     def test_weights_count_as_in_the_marginal_coefficients(self):
         fit = make_fit("zero_one ~ x + w + (1 | g)", table(), family="bernoulli", beta=[0.2, 1.0, 0.3], sd=2.0)
@@ -107,6 +143,21 @@ class TestMedianOddsRatio:
         assert any("Left out, without a random intercept: g" in n for n in result.notes)
         with pytest.raises(ArgumentError, match="no random intercept"):
             median_odds_ratio(fit, over="g")
+
+    def test_columns_of_the_rows_keep_their_values(self):
+        """Rows may have a column of the name that the table uses."""
+        fit = make_fit("zero_one ~ factor + (1 | g)", table().rename(columns={"x": "factor"}), family="bernoulli")
+        result = median_odds_ratio(fit, {"factor": [0.5, 2.0]})
+        assert result.table["factor_"].tolist() == [0.5, 2.0]
+        assert result.table["factor"].tolist() == ["g", "g"]
+        assert result.draws.coords["factor_"].to_numpy().tolist() == [0.5, 2.0]
+
+    def test_names_of_factors_are_checked(self):
+        fit = exact_fit()
+        assert median_odds_ratio(fit, over={"h"}).table["factor"].tolist() == ["h"]
+        with pytest.raises(ArgumentError, match="leave it out of at") as raised:
+            median_odds_ratio(fit, {"g": "g01"})
+        assert "target='population'" not in str(raised.value)
 
     def test_terms_of_one_factor_add(self):
         fit = make_fit("zero_one ~ x + (1 | g) + (0 + x | g)", table(), family="bernoulli", spread=0.0, n_chains=1, n_draws=1)
@@ -163,8 +214,40 @@ class TestIntervalOddsRatio:
         rows = interval_odds_ratio(fit, {"drug": "b"}, versus={"drug": "a"})
         assert rows.table["quantity"].tolist() == ["lower", "upper", "opposed"]
         only = make_fit("zero_one ~ drug + (1 | g) + (0 + drug | g)", table(), family="bernoulli")
-        with pytest.raises(ArgumentError, match="in another way"):
+        with pytest.raises(ArgumentError, match="in another term"):
             interval_odds_ratio(only)
+
+    @pytest.mark.parametrize(
+        ("predictors", "kept", "left"),
+        [("x * drug", ["x", "drug[b]", "drug[c]"], "x:drug[b], x:drug[c]"), ("x + I(x ** 2)", ["x"], "I(x ** 2)")],
+        ids=["product", "power"],
+    )
+    def test_products_and_powers_of_a_random_slope_belong_to_no_pair_of_rows(self, predictors, kept, left):
+        fit = make_fit(f"zero_one ~ {predictors} + (x | g) + (1 | h)", table(), family="bernoulli")
+        result = interval_odds_ratio(fit)
+        assert list(dict.fromkeys(result.table["coefficient"])) == kept
+        assert any(f"in another term: {left}; give at and versus" in n for n in result.notes)
+        assert left.split(", ")[0] in set(interval_odds_ratio(fit, over="h").table["coefficient"])
+
+    def test_columns_of_the_rows_keep_their_values(self):
+        data = table().rename(columns={"x": "factor", "age": "quantity"})
+        fit = make_fit("zero_one ~ factor + quantity + (1 | g)", data, family="bernoulli")
+        result = interval_odds_ratio(fit, {"factor": 1.0, "quantity": [20.0, 30.0]}, versus={"factor": 0.0, "quantity": 20.0})
+        assert result.table["quantity_"].tolist() == [20.0] * 3 + [30.0] * 3
+        assert result.table["factor"].tolist() == ["g"] * 6
+        assert result.table["quantity"].tolist() == ["lower", "upper", "opposed"] * 2
+
+    def test_draws_are_found_by_coefficient(self):
+        result = interval_odds_ratio(crossed_fit(), over="h")
+        row = result.table[(result.table["coefficient"] == "drug[b]") & (result.table["quantity"] == "upper")].iloc[0]
+        draws = result.draws["upper"].set_index(row="coefficient").sel(row="drug[b]")
+        assert row["mean"] == pytest.approx(float(draws.mean()), rel=ALGEBRAIC)
+        assert result.draws.coords["factor"].to_numpy().tolist() == ["h"] * 3
+
+    def test_under_the_log_link_they_are_ratios_of_means(self):
+        result = interval_odds_ratio(make_fit("count ~ x + (1 | g)", table(), family="poisson"))
+        assert result.title.startswith("Interval ratios of means (IOR-80)")
+        assert any("80 % of the ratios of means;" in n for n in result.notes)
 
     def test_impossible_arguments_are_refused(self):
         with pytest.raises(ArgumentError, match="level"):

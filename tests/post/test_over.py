@@ -167,7 +167,7 @@ def test_the_link_scale_is_the_link_of_the_given_mean(target):
 def test_the_sentence_says_both():
     result = bg.means(crossed_fit(), {"h": "p"}, target="population", over=["g"])
     assert "averaged over the random-effects distribution of g:" in result.target
-    assert "given the named level of h" in result.target
+    assert "given the named levels of h" in result.target
     data = table().assign(room=np.resize(["one", "two"], 120))
     three = make_fit("y ~ 1 + (1 | g) + (1 | h) + (1 | room)", data)
     result = bg.means(three, {"h": "p", "room": "two"}, target="observed_groups", over=["g"])

@@ -40,3 +40,9 @@ def test_values_are_checked():
         pairwise(crossed_fit(), "drug", ["a", "b", "a"], target="population")
     with pytest.raises(ArgumentError, match="two or more values"):
         pairwise(crossed_fit(), "drug", [("a", "b")], target="population")
+
+
+def test_draws_may_be_left_out():
+    kept, left = (pairwise(crossed_fit(), "drug", target="average_subject", keep_draws=keep) for keep in (True, False))
+    assert not left.draws.data_vars
+    pd.testing.assert_frame_equal(left.table, kept.table)

@@ -85,6 +85,14 @@ def test_no_grouping_factor_and_no_fixed_effect():
     np.testing.assert_allclose(predict(bare, {"g": ["g02"]}).table["mean"], level, rtol=ALGEBRAIC)
 
 
+def test_the_target_has_no_inverse_link_on_the_link_scale():
+    new = {"x": [0.5], "drug": ["b"], "g": ["g03"], "h": ["q"]}
+    response, link = (predict(crossed_fit(), new, scale=s).target for s in ("response", "link"))
+    assert response == "group: named combinations of levels of g and h: h(x'beta + z'b_j)"
+    assert link == "group: named combinations of levels of g and h: x'beta + z'b_j"
+    assert predict(make_fit("y ~ x", table()), {"x": [3.0]}, scale="link").target.endswith("the four targets are one, x'beta")
+
+
 def test_options_are_checked():
     new = {"x": [0.0], "drug": "a", "g": "new", "h": "p"}
     with pytest.raises(ArgumentError, match="did you mean 'population'"):

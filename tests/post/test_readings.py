@@ -40,12 +40,29 @@ def test_what_they_say_is_true_where_the_projection_is_exact():
     assert said["drug:h[b, q]"].startswith("(log odds of the population mean at drug = b less that at drug = a) at h = q less")
 
 
-@pytest.mark.parametrize("formula", ["zero_one ~ poly(x, 2) + (1 | g)", "zero_one ~ 0 + drug + (1 | g)"])
-def test_terms_without_such_a_reading_are_named(formula):
-    last = readings(make_fit(formula, table(), family="bernoulli"))[-1]
-    assert last.startswith("No single contrast of population means: ")
+NO_READING = [
+    ("zero_one ~ poly(x, 2) + (1 | g)", {}, "Intercept, poly(x, 2)"),
+    ("zero_one ~ 0 + drug + (1 | g)", {}, "drug"),
+    ("zero_one ~ x + I(x^2) + (1 | g)", {}, "Intercept, x, I(x ** 2)"),
+    ("zero_one ~ center(x) + age + (1 | g)", {}, "Intercept, center(x)"),
+    ("zero_one ~ x * drug + (1 | g)", {"contrasts": {"drug": "sum"}}, "Intercept, x, drug, x:drug"),
+]
+
+
+@pytest.mark.parametrize(("formula", "options", "named"), NO_READING)
+def test_terms_without_such_a_reading_are_named(formula, options, named):
+    """A unit that cannot change alone, a coding without a reference, and what interacts with them."""
+    last = readings(make_fit(formula, table(), family="bernoulli", **options))[-1]
+    assert last == f"No single contrast of population means: {named}; compare means instead."
 
 
 def test_a_departure_from_straight_lines_is_told():
     fit = make_fit("zero_one ~ x + (1 | g)", table(), family="bernoulli", sd=2.0)
+    assert any("not quite linear" in note for note in bg.marginal_coefficients(fit).notes)
+
+
+def test_a_departure_does_not_cancel_over_draws():
+    """Slopes on either side of zero bend the population's line in opposite directions."""
+    fit = make_fit("zero_one ~ x + (1 | g)", table(), family="bernoulli", beta=[0.0, 0.0], sd=3.0, spread=0.0, n_chains=1, n_draws=2)
+    fit.posterior["x"].data[...] = [[1.5, -1.5]]
     assert any("not quite linear" in note for note in bg.marginal_coefficients(fit).notes)

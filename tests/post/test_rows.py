@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import bayesglmm as bg
 from bayesglmm.errors import ArgumentError, ColumnError, LevelError, MissingValueError
 from bayesglmm.post.cells import make_cells
 from bayesglmm.post.rows import build_rows, distinct_rows, predictor_columns
@@ -98,6 +99,31 @@ def test_unseen_levels_of_a_predictor_and_missing_values_are_refused():
         build_rows(crossed_fit(), pd.DataFrame({"x": [np.nan], "drug": ["a"]}), target="population")
     with pytest.raises(ArgumentError, match="at least one value"):
         build_rows(crossed_fit(), {"x": []}, target="population")
+
+
+@pytest.mark.parametrize("options", [{"by": "clinic"}, {"by": "drug", "weights": "clinic"}])
+def test_a_missing_value_in_a_column_beside_the_predictor_says_what_can_be_done(options):
+    fit, rows = crossed_fit(), crossed_fit().frame.assign(clinic=np.where(np.arange(120) == 3, np.nan, 1.0))
+    calls = (
+        lambda: bg.means(fit, rows, target="population", **options),
+        lambda: bg.contrasts(fit, "x", [0.0, 1.0], rows, target="population", **options),
+    )
+    for call in calls:
+        with pytest.raises(MissingValueError, match=r"clinic \(1\) of 120 rows.*fill in or leave out these rows") as error:
+            call()
+        assert "missing=" not in str(error.value), "these functions have no such argument"
+
+
+def test_functions_without_a_target_say_what_to_do_about_a_named_level():
+    for function in (bg.variance_partition, bg.heterogeneity):
+        with pytest.raises(ArgumentError, match=r"grouping factor is named in at.*column 'g'.*leave it out of at; means\(") as error:
+            function(crossed_fit(), {"g": "g01"})
+        assert "target='population'" not in str(error.value)
+
+
+def test_a_factor_of_both_parts_is_held_at_the_reference_of_the_fixed_one():
+    fit = make_fit("y ~ drug + (0 + C(drug, 'treatment', 'b') | g)", table())
+    assert build_rows(fit, {}, target="population").notes == ("Held fixed: drug = a (reference level).",)
 
 
 def test_columns_of_the_predictor():

@@ -1,6 +1,9 @@
 """Shares of subjects above a threshold, and with a slope of the other sign."""
 
+import tracemalloc
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,6 +11,7 @@ from scipy import special
 
 import bayesglmm as bg
 from bayesglmm.errors import ArgumentError
+from bayesglmm.post import linear_predictor
 from bayesglmm.post.shares import opposite_slopes, shares
 from tests.fits import make_fit
 from tests.post.makers import aids_fit, aids_visits, crossed_fit, draws_of, parameters, table
@@ -58,6 +62,43 @@ class TestShares:
         np.testing.assert_allclose(found.table["mean"], special.ndtr(0.4 / parameters(fit).groups[1].sd[0, 0]), rtol=ALGEBRAIC)
         assert "random effects of g at zero" in found.target
 
+    def test_several_factors_make_combinations_of_levels(self):
+        fit = exact_fit()
+        assert shares(fit, threshold=0.5).target.startswith("combinations of levels of g and h, old and new")
+        assert shares(fit, threshold=0.5).title.startswith("Share of the combinations of levels of g and h whose probability")
+        assert shares(fit, threshold=0.5, over={"h"}).target.startswith("levels of h, old and new")
+
+    def test_columns_of_the_rows_keep_their_values(self):
+        fit = make_fit("y ~ threshold + (1 | g)", table().rename(columns={"x": "threshold"}))
+        result = shares(fit, {"threshold": [1.0, 2.0]}, threshold=[0.1, 0.2, 0.3])
+        assert result.table["threshold_"].tolist() == [1.0] * 3 + [2.0] * 3
+        assert result.table["threshold"].tolist() == [0.1, 0.2, 0.3] * 2
+
+    def test_draws_are_found_by_row_and_threshold(self):
+        result = shares(crossed_fit(), {"x": [0.0, 1.0], "drug": ["a", "b"]}, threshold=[0.2, 0.8])
+        found = result.draws["share"].set_index(row=["x", "drug", "threshold"]).sel(x=1.0, drug="a", threshold=0.8)
+        line = result.table.query("x == 1 and drug == 'a' and threshold == 0.8").iloc[0]
+        assert float(found.mean()) == pytest.approx(line["mean"], rel=ALGEBRAIC)
+
+    def test_without_draws_the_table_is_the_same_and_memory_does_not_grow_with_rows(self):
+        fit, at = crossed_fit(n_draws=500), pd.DataFrame({"x": np.linspace(-2.0, 2.0, 2000), "drug": "b"})
+        pd.testing.assert_frame_equal(
+            shares(fit, at.iloc[:200], threshold=[0.2, 0.8], keep_draws=False).table,
+            shares(fit, at.iloc[:200], threshold=[0.2, 0.8]).table,
+            rtol=ALGEBRAIC,
+        )
+        tracemalloc.start()
+        result = shares(fit, at, threshold=[0.2, 0.8], keep_draws=False)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert not result.draws
+        assert peak < 1000 * 2000 * 8  # half of the draws
+
+    def test_a_level_in_at_is_refused_with_what_to_do(self):
+        with pytest.raises(ArgumentError, match="leave it out of at") as raised:
+            shares(exact_fit(), {"g": "g01"}, threshold=0.5)
+        assert "target='population'" not in str(raised.value)
+
     @pytest.mark.parametrize("threshold", [0.0, 1.0, 50, np.nan, "half", [], [[0.5]]])
     def test_thresholds_outside_the_means_are_refused(self, threshold):
         with pytest.raises(ArgumentError, match="threshold"):
@@ -97,6 +138,27 @@ class TestOppositeSlopes:
         result = opposite_slopes(fit, "x")
         np.testing.assert_allclose(draws_of(result, "share")[:, 1], wanted, rtol=ALGEBRAIC)
         assert any(f"the {len(pairs)} combinations" in n for n in result.notes)
+        assert "combinations of levels of g and h whose slope" in result.title
+
+    def test_only_factors_whose_slopes_differ_are_named(self):
+        result = opposite_slopes(crossed_fit(n_draws=2), "x")
+        assert "Share of the levels of g whose slope" in result.title
+        assert any("the 20 levels of g in the data" in n for n in result.notes)
+
+    def test_columns_of_the_rows_keep_their_values(self):
+        fit = make_fit("y ~ among + x + (among | g)", table().rename(columns={"age": "among"}))
+        result = opposite_slopes(fit, "among", {"among": [30.0, 40.0], "x": 0.5})
+        assert result.table["among_"].tolist() == [30.0, 30.0, 40.0, 40.0]
+        assert result.table["among"].tolist() == ["population", "observed_groups"] * 2
+        assert result.draws.coords["x"].to_numpy().tolist() == [0.5] * 4
+
+    def test_without_draws_the_table_is_the_same(self, monkeypatch):
+        fit, at = make_fit("y ~ x * drug + (x | g) + (0 + x | h)", table(), spread=1.0), {"x": [0.0, 1.0], "drug": "all"}
+        whole = opposite_slopes(fit, "x", at)
+        monkeypatch.setattr(linear_predictor, "BLOCK_ELEMENTS", 1)
+        part = opposite_slopes(fit, "x", at, keep_draws=False)
+        pd.testing.assert_frame_equal(part.table, whole.table, rtol=ALGEBRAIC)
+        assert not part.draws
 
     def test_interactions_matter(self):
         fit = make_fit("y ~ x * drug + (x | g)", table(), beta={"x": 1.0, "x:drug[c]": -0.9}, spread=0.0, n_chains=1, n_draws=1)

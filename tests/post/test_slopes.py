@@ -1,11 +1,13 @@
 """Slopes against analytic derivatives."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import special, stats
 
 import bayesglmm as bg
 from bayesglmm.errors import ArgumentError, ColumnError, DesignError
+from bayesglmm.post import lines
 from bayesglmm.post.slopes import slopes
 from bayesglmm.types import Target, choices
 from tests.fits import make_fit
@@ -152,6 +154,30 @@ def test_bends_are_refused():
     np.testing.assert_allclose(found, [-1.0, 1.0], rtol=DIFFERENCES)
     with pytest.raises(DesignError, match=r"not smooth.*column 'x', row 1"):
         slopes(bend, "x", {"x": [0.9, 1.00005]}, target="average_subject")
+
+
+@pytest.mark.parametrize("target", ["population", "group"])
+def test_without_draws_rows_are_taken_a_few_at_a_time(monkeypatch, target):
+    fit = crossed_fit()
+    monkeypatch.setattr(lines, "AT_ONCE", 500)  # 40 draws at 4 points: three rows
+    grid = {"x": np.linspace(-1, 1, 7), **({"g": "g01", "h": "p"} if target == "group" else {})}
+    for options in ({"at": fit.frame}, {"at": fit.frame, "by": "h"}, {"at": grid}):
+        kept, left = (slopes(fit, "x", target=target, keep_draws=keep, **options) for keep in (True, False))
+        assert not left.draws.data_vars
+        assert (left.title, left.target) == (kept.title, kept.target)
+        pd.testing.assert_frame_equal(left.table, kept.table, rtol=1e-6)  # quadrature of blocks of rows, over the step
+        assert len(left.notes) == len(kept.notes)
+
+
+@pytest.mark.parametrize("keep_draws", [True, False])
+def test_means_beyond_a_double_have_no_slope_on_the_response_scale(monkeypatch, keep_draws):
+    monkeypatch.setattr(lines, "AT_ONCE", 500)
+    fit = make_fit("count ~ x + (1 | g)", table(), family="poisson", beta=[0.1, 1.0], spread=0.01)
+    at = {"x": [0.0, 1.0, 2000.0, 3000.0]}
+    beyond = "lines 2, 3" if keep_draws else "line 2"  # the first block with any
+    with pytest.raises(ArgumentError, match=rf"response scale, {beyond} \(counted from 0\).*use scale='link', or rows nearer the data"):
+        slopes(fit, "x", at, target="average_subject", keep_draws=keep_draws)
+    assert len(slopes(fit, "x", at, target="average_subject", scale="link", keep_draws=keep_draws).table) == 4
 
 
 def test_columns_are_held_and_named():

@@ -213,11 +213,63 @@ def test_a_subject_that_the_fit_did_not_expect_is_noted():
     assert not any("fit again" in note for note in calm.notes)
 
 
+def test_rows_that_the_fit_holds_already_are_refused():
+    """One subject renamed and the rest left in: their rows would be counted a second time."""
+    fit = slope_fit(n_draws=10)
+    renamed = table().assign(g=lambda d: d["g"].replace("g03", "new"))
+    with pytest.raises(ArgumentError, match="rows of newdata name no new level") as caught:
+        update_subject(fit, renamed)
+    assert caught.value.where == "rows 0, 1, 2, 3, 4, ... (counted from 0)"
+    with pytest.raises(ArgumentError, match=r"row 1 \(counted from 0\)"):
+        update_subject(fit, OWN.assign(g=["new", "g01", "new", "new"]))
+    assert len(update_subject(fit, renamed[renamed["g"] == "new"], seed=1).table) == 6
+    crossed = make_fit("y ~ 1 + (1 | g) + (1 | h)", table(), sd={"g": 1.0, "h": 1.0}, n_draws=10)
+    own = pd.DataFrame({"g": ["new", "g01"], "h": ["r", "q"], "y": [2.0, 1.0]})
+    with pytest.raises(ArgumentError, match="row 1 "):
+        update_subject(crossed, own)
+    assert len(update_subject(crossed, own.assign(h=["r", "also new"]), seed=1).table) == 2
+
+
+def test_without_data_a_new_subject_may_be_like_an_observed_one():
+    fit = logit_fit(n_draws=50)
+    result = update_subject(fit, None, at=AT, new_groups="observed", seed=3)
+    np.testing.assert_array_equal(draws_of(result), draws_of(predict(fit, AT, new_groups="observed", seed=3)))
+    assert any("like a randomly chosen observed one" in note for note in result.notes)
+    assert not any("one of the population" in note for note in result.notes)
+    for new_groups in ("error", "population", "observed"):
+        with pytest.raises(ArgumentError, match="every level in at is one that the fit has seen, so there is no new subject"):
+            update_subject(fit, None, at=AT.assign(g="g01"), new_groups=new_groups)
+
+
+@pytest.mark.parametrize("name", ["factor", "level", "effect", "random_effect", "effect_of_level", "mean_response"])
+def test_predictors_may_be_called_as_parts_of_the_result_are(name):
+    fit = make_fit(f"y ~ {name} + (1 | g)", table().rename(columns={"level": "z"}).rename(columns={"x": name}), n_draws=10)
+    result = update_subject(fit, OWN.rename(columns={"x": name}), seed=1)
+    assert result.table[f"{name}_"].tolist() == TIMES.tolist()
+    np.testing.assert_array_equal(result.draws[f"{name}_"], TIMES)
+    assert result.draws["effect"].to_numpy().tolist() == ["1"]
+    plain = update_subject(make_fit("y ~ x + (1 | g)", table(), n_draws=10), OWN, seed=1)
+    np.testing.assert_array_equal(draws_of(result), draws_of(plain))
+
+
+def test_data_that_no_draw_can_produce_are_refused():
+    """A mean of exp(800) is beyond a double, so that every count has the log density minus infinity whatever the subject."""
+    fit = make_fit("count ~ x + (1 | g)", table(), family="poisson", beta=[0.0, 800.0], sd=0.1, n_draws=10)
+    own = pd.DataFrame({"x": [0.0, 1.0], "g": "new", "count": [0, 3]})
+    with pytest.raises(ArgumentError, match="impossible under every draw") as caught:
+        update_subject(fit, own, seed=1)
+    assert caught.value.where == "rows 0, 1 (counted from 0) of newdata"
+    assert caught.value.fix is not None
+    assert len(update_subject(fit, own.iloc[:1], seed=1).table) == 1
+
+
 def test_impossible_updates_are_refused():
     fit = slope_fit(n_draws=10)
     with pytest.raises(ArgumentError, match="no new subject"):
         update_subject(fit, OWN.assign(g="g01"))
-    with pytest.raises(ArgumentError, match=r"14 effects in all.*one subject at a time"):
+    with pytest.raises(
+        ArgumentError, match=r"14 effects in all.*g: new0, new1, new2, new3, new4, \.\.\. \(7 in all\).*one subject at a time"
+    ):
         update_subject(fit, pd.DataFrame({"x": 0.0, "y": 1.0, "g": [f"new{i}" for i in range(7)]}))
     with pytest.raises(ArgumentError, match="no rows to predict"):
         update_subject(fit, None)

@@ -9,8 +9,10 @@ import pytest
 
 import bayesglmm as bg
 from bayesglmm.errors import ArgumentError, FamilyError
+from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.partition import response_shares
 from bayesglmm.post import linear_predictor
+from bayesglmm.post import variance_partition as variance_partition_module
 from bayesglmm.post.r_squared import r_squared, variance_change
 from bayesglmm.post.rows import build_rows
 from bayesglmm.post.variance_partition import variance_partition
@@ -148,7 +150,7 @@ class TestResponse:
         for scale in ("latent", "both"):
             with pytest.raises(FamilyError, match=rf"{reason}.*response"):
                 variance_partition(fit, scale=scale)
-        with pytest.raises(FamilyError, match=reason):
+        with pytest.raises(FamilyError, match=rf"{reason}.*scale='response' of variance_partition"):
             r_squared(fit)
         assert 0.0 < share(variance_partition(fit, scale="response"), "g", "response") < 1.0
 
@@ -183,6 +185,34 @@ def test_new_rows_and_blocks_of_draws(monkeypatch):
     monkeypatch.setattr(linear_predictor, "BLOCK_ELEMENTS", 30)
     # blocks differ in the quadrature rule, whose error is at most 2e-10 per moment
     np.testing.assert_allclose(draws_of(variance_partition(fit, fit.frame.iloc[[7, 3]], scale="both"), "share"), whole, rtol=0, atol=1e-9)
+
+
+def test_without_draws_the_table_is_the_same_and_rows_that_are_alike_are_computed_once(monkeypatch):
+    """Rows a few at a time: equal up to rounding, and to the bound of a quadrature rule for other rows (6e-10 per moment)."""
+    fit, computed = crossed_fit(), []
+    at = pd.concat([fit.frame.iloc[:20]] * 3, ignore_index=True)
+    whole = variance_partition(fit, at, scale="both").table
+    response = variance_partition_module.response_shares
+
+    def counted(link, m, v, variance):
+        computed.append(m.size)
+        return response(link, m, v, variance)
+
+    monkeypatch.setattr(variance_partition_module, "response_shares", counted)
+    monkeypatch.setattr(variance_partition_module, "AT_ONCE", 40 * 8 * 3)
+    parts = variance_partition(fit, at, scale="both", keep_draws=False)
+    assert max(computed) <= 40 * 3, "three rows at a time"
+    assert sum(computed) == 40 * len(at[["x", "drug"]].drop_duplicates())
+    assert not parts.draws.data_vars
+    pd.testing.assert_frame_equal(parts.table, whole, rtol=1e-8, atol=1e-8)
+
+
+def test_without_draws_a_small_table_is_the_same_number():
+    fit = crossed_fit()
+    without, kept = (variance_partition(fit, {"x": [0.0, 1.0]}, keep_draws=keep) for keep in (False, True))
+    pd.testing.assert_frame_equal(without.table, kept.table)
+    assert without.n_draws == 0
+    assert kept.n_draws == 40
 
 
 def test_known_standard_errors():
@@ -308,13 +338,38 @@ class TestChange:
             variance_change(null, make_fit("y ~ x + (1 | g)", table(seed=2)))
         with pytest.raises(ArgumentError, match="120 and 119 rows"):
             variance_change(null, make_fit("y ~ x + (1 | g)", table().iloc[1:]))
-        with pytest.raises(ArgumentError, match="family or link"):
+        with pytest.raises(ArgumentError, match=r"gaussian \(identity link\) and poisson \(log link\).*one family and link"):
             variance_change(null, poisson_fit())
-        with pytest.raises(ArgumentError, match="groups of their rows"):
+        by_link = [make_fit("zero_one ~ x + (1 | g)", table(), family="bernoulli", link=name) for name in ("logit", "probit")]
+        with pytest.raises(ArgumentError, match=r"bernoulli \(logit link\) and bernoulli \(probit link\)"):
+            variance_change(*by_link)
+        with pytest.raises(ArgumentError, match=r"groups of their rows.*g: 20 and 4 levels"):
             variance_change(null, make_fit("y ~ x + (1 | g)", table().assign(g=table()["h"])))
-        with pytest.raises(ArgumentError, match="weights"):
+        with pytest.raises(ArgumentError, match=r"weights.*only the second fit has them.*with the same weights"):
             variance_change(null, make_fit("y | weights(w) ~ x + (1 | g)", table()))
-        with pytest.raises(ArgumentError, match="no variance in common"):
+        with pytest.raises(ArgumentError, match=r"no variance in common.*What to do"):
             variance_change(*(make_fit(f"zero_one ~ x + (1 | {g})", table(), family="bernoulli") for g in ("g", "h")))
-        with pytest.raises(ArgumentError, match="of the first fit is zero"):
+        with pytest.raises(ArgumentError, match=r"of the first fit is zero.*What to do"):
             variance_change(self.null(sd=0.0), self.larger())
+
+    def test_rows_that_differ_are_counted(self):
+        fits = [make_fit("y | weights(w) ~ x + (1 | g)", table().assign(w=w)) for w in (1.0, np.where(np.arange(120) < 7, 2.0, 1.0))]
+        with pytest.raises(ArgumentError, match=r"differ in their weights. Where: 7 of 120 rows"):
+            variance_change(*fits)
+        swapped = table().assign(g=lambda d: d["g"].where(d.index != 0, d["g"].iloc[-1]).where(d.index != 119, d["g"].iloc[0]))
+        with pytest.raises(ArgumentError, match=r"groups of their rows. Where: g: 2 of 120 rows"):
+            variance_change(self.null(), make_fit("y ~ x + (1 | g)", swapped))
+
+    def test_known_standard_errors_are_data_too(self):
+        fits = [make_fit("y | se(e) ~ x + (1 | g)", table().assign(e=e)) for e in (0.5, 0.6)]
+        with pytest.raises(ArgumentError, match=r"differ in their known standard errors. Where: 120 of 120 rows"):
+            variance_change(*fits)
+        with pytest.raises(ArgumentError, match="only the first fit has them"):
+            variance_change(fits[0], self.null())
+
+    def test_notes_on_a_run_say_which_fit_they_are_of(self):
+        good = self.null()
+        bad = Fit(good.spec, good.design, good.frame, good.priors, good.idata, type(good.quality)(()), good.provenance)
+        told = lambda *fits: [n for n in variance_change(*fits).notes if "Verdict" in n]  # noqa: E731
+        assert told(good, bad) == ["second fit: Verdict on the run: attention."]
+        assert [n.split(":")[0] for n in told(bad, bad)] == ["first fit", "second fit"]

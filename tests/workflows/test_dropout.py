@@ -3,12 +3,14 @@
 The slow tests: ``.venv/bin/pytest tests/workflows/test_dropout.py -m slow``.
 """
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import special
 
+import bayesglmm as bg
 from bayesglmm.errors import ArgumentError, DesignError, FamilyError
 from bayesglmm.workflows import dropout as module
 from bayesglmm.workflows.dropout import COEFFICIENTS, ESTIMATORS, GAUSSIAN, Scenario, dropout, simulate, true_coefficients
@@ -103,6 +105,31 @@ def test_a_repeat_is_the_same_whatever_their_number(monkeypatch, small_result):
     np.testing.assert_array_equal(shorter, small_result.draws["estimate"].isel(repeat=slice(2)))
     other = dropout(SMALL, repeats=2, seed=4).draws["estimate"]
     assert not np.allclose(other.sel(estimator="gee_complete"), shorter.sel(estimator="gee_complete"))
+
+
+def test_the_two_scenarios_are_reached_from_the_public_name(monkeypatch):
+    assert bg.Scenario.binary() == Scenario()
+    assert bg.Scenario.gaussian() == GAUSSIAN
+    scenario = replace(bg.Scenario.gaussian(), n_subjects=60)
+    monkeypatch.setattr(module, "glmm", true_fit(scenario))
+    assert ", gaussian, 60 subjects" in dropout(scenario, repeats=2).title
+    with pytest.raises(ArgumentError, match=r"no Scenario.*Scenario\.gaussian\(\)"):
+        dropout("gaussian", repeats=2)
+
+
+def test_the_notes_name_the_seed(monkeypatch):
+    monkeypatch.setattr(module, "glmm", true_fit(SMALL))
+    assert "seed 3;" in dropout(SMALL, repeats=2, seed=3).notes[0]
+    fresh = dropout(SMALL, repeats=2, seed=None)
+    seed = int(re.findall(r"seed (\d+);", fresh.notes[0])[0])
+    again = dropout(SMALL, repeats=2, seed=seed)
+    np.testing.assert_array_equal(again.draws["estimate"], fresh.draws["estimate"])
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "1", True])
+def test_bad_seeds_are_refused(seed):
+    with pytest.raises(ArgumentError, match="seed"):
+        dropout(SMALL, repeats=2, seed=seed)
 
 
 def test_marginal_models_without_a_solution_are_counted_not_guessed(monkeypatch):

@@ -52,6 +52,29 @@ def test_shrinkage_is_the_share_of_the_way_to_the_fixed_effect():
     np.testing.assert_allclose(column(pooling(none), "shrinkage"), 0.0, atol=ALGEBRAIC)
 
 
+def test_center_is_what_groups_are_shrunk_to():
+    fit = make_fit("y ~ x + (x + s | g)", table(), beta=[0.3, 1.0])
+    result = pooling(fit)
+    for effect, name in (("1", "Intercept"), ("x", "x")):
+        np.testing.assert_allclose(column(result, "center", effect), fit.posterior[name].mean().item(), rtol=ALGEBRAIC)
+    assert (column(result, "center", "s") == 0.0).all()
+    shrinkage = 1 - (result.table["mean"] - result.table["center"]) / (result.table["separate"] - result.table["center"])
+    np.testing.assert_allclose(result.table["shrinkage"], shrinkage, rtol=ALGEBRAIC)
+
+
+@pytest.mark.parametrize("formula", ["y ~ drug + (0 + drug | h)", "y ~ 0 + drug + (drug | h)", "y ~ drug + (drug | h)"])
+def test_a_difference_is_not_added_to_a_level(formula):
+    """The columns of drug[b] are alike; in one part they mean a level, in the other a difference from the reference."""
+    fit = make_fit(formula, table(), beta=[0.3, 1.0, -0.5])
+    result = pooling(fit)
+    expected = bg.random_effects(fit, coefficients=True).table.set_index(["effect", "level"])["mean"]
+    for effect in result.table["effect"].unique():
+        np.testing.assert_allclose(column(result, "mean", effect), expected.loc[effect], rtol=ALGEBRAIC)
+    alone = formula != "y ~ drug + (drug | h)"
+    assert any("same term and coding" in n for n in result.notes) == alone
+    assert (result.table["center"] == 0.0).all() == alone
+
+
 def test_slopes_are_least_squares_of_each_group():
     data = table()
     fit = make_fit("y ~ x + (x || g)", data)

@@ -240,6 +240,13 @@ def test_an_unknown_argument_is_refused(asked):
         asked(fit(), drws=5)
 
 
+@pytest.mark.parametrize("name", ["priors", "contrasts", "functions"])
+@pytest.mark.parametrize("value", [bg.Normal(0, 1), ["b"], "b", 3, []])
+def test_what_goes_by_name_must_be_a_mapping(asked, name, value):
+    with pytest.raises(ArgumentError, match=rf"{name}= takes a mapping, not {type(value).__name__}.*for example {name}={{"):
+        asked(fit(), **{name: value})
+
+
 def test_a_real_fit_is_updated():
     with pytest.warns(bg.errors.QualityWarning):
         first = bg.glmm("y ~ x", table(), draws=40, tune=40, chains=2, seed=3, priors={"b": bg.Normal(0, 1)})
