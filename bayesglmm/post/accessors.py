@@ -21,12 +21,33 @@ _SMALLEST_MEAN = 1e-100
 
 
 def fixef(fit: Fit) -> "pd.Series[float]":
-    """Posterior means of the fixed effects, by label."""
+    """Posterior means of the fixed effects, by label.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+
+    Returns
+    -------
+    Series
+        One number per label of the design.
+    """
     return pd.Series(fit_parameters(fit, effects=False).beta.mean(axis=0), index=list(fit.design.labels), name="fixef")
 
 
 def vcov(fit: Fit) -> pd.DataFrame:
     """Posterior covariance matrix (p, p) of the fixed effects, labels on both sides.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+
+    Returns
+    -------
+    DataFrame
+        Shape (p, p).
 
     Raises
     ------
@@ -46,6 +67,16 @@ def ranef(fit: Fit) -> dict[str, pd.DataFrame]:
 
     Effects of several group terms of one factor stand side by side. Without a grouping factor the result is empty.
 
+    Parameters
+    ----------
+    fit
+        A fit.
+
+    Returns
+    -------
+    dict
+        Tables of shape (levels, effects) by the factor's name.
+
     Raises
     ------
     ArgumentError
@@ -61,6 +92,11 @@ def ranef(fit: Fit) -> dict[str, pd.DataFrame]:
 
 def VarCorr(fit: Fit) -> pd.DataFrame:
     """Variances and correlations of the random effects.
+
+    Parameters
+    ----------
+    fit
+        A fit.
 
     Returns
     -------
@@ -89,6 +125,16 @@ def VarCorr(fit: Fit) -> pd.DataFrame:
 def sigma(fit: Fit) -> float:
     """Posterior mean of the residual standard deviation.
 
+    Parameters
+    ----------
+    fit
+        A fit.
+
+    Returns
+    -------
+    float
+        In units of the response.
+
     Raises
     ------
     FamilyError
@@ -106,6 +152,16 @@ def fitted(fit: Fit) -> "pd.Series[float]":
     r"""Posterior mean of :math:`h(\eta)` in each row of the data, for the groups that the row names (target ``group``).
 
     For a binomial response it is per trial. Draws are taken in blocks: no array of draws x rows is made.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+
+    Returns
+    -------
+    Series
+        Shape (n,), in the order of the data.
 
     Raises
     ------
@@ -164,7 +220,18 @@ def residuals(fit: Fit, kind: ResidualKind = "response") -> "pd.Series[float]":
 
 
 def nobs(fit: Fit) -> int:
-    """Return the number of rows that were fitted."""
+    """Return the number of rows that were fitted.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+
+    Returns
+    -------
+    int
+        Rows after those with missing values were dropped.
+    """
     return len(fit.design.y)
 
 
