@@ -107,6 +107,13 @@ def row_weights(rows: Rows, weights: Any) -> FloatArray | None:
     return values
 
 
+def weighted_by(weights: Any) -> str:
+    """Say with which weights rows are averaged; nothing where they count alike."""
+    if weights is None:
+        return ""
+    return f", weighted by {weights}" if isinstance(weights, str) else ", weighted as given"
+
+
 def _codes(frame: pd.DataFrame, n_rows: int, by: Sequence[str] | None) -> tuple[IntArray, pd.DataFrame]:
     """Cell of each row, and the columns that tell the cells apart."""
     if by is None:

@@ -12,7 +12,7 @@ from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.links import LINKS
 from bayesglmm.numerics.marginal import logit_attenuation, population_predictor
 from bayesglmm.numerics.marginal import marginal_coefficients as project
-from bayesglmm.post.cells import row_weights
+from bayesglmm.post.cells import row_weights, weighted_by
 from bayesglmm.post.intervals import IntervalChoice, interval_ends, make_interval
 from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fit_parameters, fixed_eta, group_variance
 from bayesglmm.post.readings import readings
@@ -94,7 +94,12 @@ def marginal_coefficients(fit: Fit, *, weights: Any = None, ci_prob: float = 0.9
     own = f"subject_specific: coefficients at given random effects of {', '.join(factors)}. marginal: " if factors else ""
     target = own + target_sentence("population", factors)
     return Result(
-        "Subject-specific and marginal coefficients", target, table, draws, (*_notes(fit, table, projection), *run_notes(fit)), choice
+        "Subject-specific and marginal coefficients",
+        target,
+        table,
+        draws,
+        (*_notes(fit, table, projection, weights), *run_notes(fit)),
+        choice,
     )
 
 
@@ -161,10 +166,11 @@ def _approximation(parameters: Parameters) -> FloatArray:
     return np.asarray((parameters.beta * logit_attenuation(variance)[:, None]).mean(axis=0))
 
 
-def _notes(fit: Fit, table: pd.DataFrame, projection: _Projection) -> tuple[str, ...]:
+def _notes(fit: Fit, table: pd.DataFrame, projection: _Projection, weights: Any) -> tuple[str, ...]:
     bound, n_rows = projection.bound, len(fit.design.X)
     how = f"integration error of the population means <= {bound:.0e}" if bound > 0.0 else "population means in closed form"
-    notes = [f"Least-squares projection on the {n_rows} rows of the data; {how}.", _departure(fit, projection.departure)]
+    rows = f"Least-squares projection on the {n_rows} rows of the data{weighted_by(weights)}; {how}."
+    notes = [rows, _departure(fit, projection.departure)]
     if "logit_approximation" in table.columns:
         notes.append("logit_approximation is beta / sqrt(1 + 0.346 variance), for comparison only; it is not used.")
     if fit.design.groups:

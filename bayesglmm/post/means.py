@@ -14,7 +14,7 @@ import xarray as xr
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.links import Link
-from bayesglmm.post.cells import Cells, make_cells, row_weights
+from bayesglmm.post.cells import Cells, make_cells, row_weights, weighted_by
 from bayesglmm.post.intervals import IntervalChoice, make_interval, summarise
 from bayesglmm.post.linear_predictor import Parameters, fit_parameters, map_blocks
 from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
@@ -110,7 +110,7 @@ def means(  # noqa: PLR0913 (one public call; all but two are keywords)
     sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
     coords = {str(c): labels[c].to_numpy() for c in labels.columns[: cells.frame.shape[1]]}
     dataset = xr.Dataset() if draws is None else draws_dataset({MEAN: draws}, sizes, "row", coords)
-    notes = (*rows.notes, *_notes(fit.link, target, bound, rows, columns), *run_notes(fit))
+    notes = (*rows.notes, *_notes(target, bound, rows, columns, weights), *run_notes(fit))
     return Result(_title(fit.link, target, scale), averaging_sentence(target, factors), labels, dataset, notes, choice)
 
 
@@ -240,11 +240,11 @@ def _title(link: Link, target: Target, scale: Scale) -> str:
     return f"{noun}, link scale ({link.name}): {what}"
 
 
-def _notes(link: Link, target: Target, bound: float, rows: Rows, columns: Sequence[str] | None) -> tuple[str, ...]:
+def _notes(target: Target, bound: float, rows: Rows, columns: Sequence[str] | None, weights: Any) -> tuple[str, ...]:
     notes = []
     if columns is not None:
         within = f"within {', '.join(columns)}" if columns else "into one number"
-        notes.append(f"{rows.n_rows} rows averaged {within}, per draw.")
+        notes.append(f"{rows.n_rows} rows averaged {within}{weighted_by(weights)}, per draw.")
     if target == "population" and rows.Z:
         how = f"integration error <= {bound:.0e}" if bound > 0.0 else "closed form"
         notes.append(f"Population means: {how}; random effects are assumed normal.")

@@ -14,7 +14,7 @@ from bayesglmm.errors import DesignError, FamilyError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.elementwise import exp
 from bayesglmm.numerics.spread import RATIO_NAMES, RatioName
-from bayesglmm.post.cells import row_weights
+from bayesglmm.post.cells import row_weights, weighted_by
 from bayesglmm.post.intervals import make_interval, summarise
 from bayesglmm.post.linear_predictor import fit_parameters
 from bayesglmm.post.marginal import marginal_draws
@@ -111,7 +111,11 @@ def odds_ratios(fit: Fit, *, weights: Any = None, ci_prob: float = 0.95, ci_kind
         f"subject_specific: {name.singular} at equal random effects, exp(beta). marginal: {target_sentence('population', factors)}",
         table,
         draws_dataset(values, sizes, "coefficient", {"coefficient": coefficients}),
-        (f"marginal: least-squares projection on the rows of the data; {how}.", *slope_notes(fit, slopes, slopes.kept), *run_notes(fit)),
+        (
+            f"marginal: least-squares projection on the rows of the data{weighted_by(weights)}; {how}.",
+            *slope_notes(fit, slopes, slopes.kept),
+            *run_notes(fit),
+        ),
         choice,
     )
 

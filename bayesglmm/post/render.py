@@ -9,6 +9,10 @@ import numpy as np
 import pandas as pd
 
 SIGNIFICANT = 4
+SKEWED = 4.0
+QUANTILES = ("ci_lower", "median", "ci_upper")
+LARGE, SMALL = 9, 9
+"""Numbers with more digits before or zeros after the point are written with an exponent."""
 _CENTERS: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(("mean", "sd", "median", "ci_lower", "ci_upper"), ("mean", "sd")),
     **{f"{name}{end}": (name, f"{name}_sd") for name in ("subject_specific", "marginal") for end in ("", "_sd", "_lower", "_upper")},
@@ -52,7 +56,9 @@ def format_table(table: pd.DataFrame, *, n_draws: int, headers: Mapping[str, str
 
     Estimates are shown to the last digit that is larger than their Monte Carlo standard error: the column ``mcse_mean`` where
     there is one, otherwise its lower limit ``sd / sqrt(S)`` for S independent draws; never more than four significant digits
-    of the posterior mean. Other numbers are shown to four significant digits. Missing numbers are ``-``.
+    of the posterior mean. Where the posterior is so skewed that one end of the interval is ``SKEWED`` times as far from the median as the
+    other, the SD says nothing about these, and each is shown to three significant digits. Other numbers are shown to four significant
+    digits. Missing numbers are ``-``.
 
     Parameters
     ----------
@@ -126,7 +132,24 @@ def _row_decimals(table: pd.DataFrame, name: str, n_draws: int) -> list[int | No
     naive = table[sd].to_numpy(dtype=float) / math.sqrt(max(n_draws, 1))
     error = table["mcse_mean"].to_numpy(dtype=float) if "mcse_mean" in table.columns else naive
     error = np.where(np.isfinite(error), error, naive)
-    return [_decimals(m, e) for m, e in zip(table[center].to_numpy(dtype=float), error, strict=True)]
+    decimals = [_decimals(m, e) for m, e in zip(table[center].to_numpy(dtype=float), error, strict=True)]
+    if name not in QUANTILES or not set(QUANTILES) <= set(table.columns):
+        return decimals
+    own = [_significant(v) for v in table[name].to_numpy(dtype=float)]
+    return [o if skewed else d for o, d, skewed in zip(own, decimals, _skewed(table), strict=True)]
+
+
+def _skewed(table: pd.DataFrame) -> list[bool]:
+    """Whether the ends of each row's interval are very unequally far from the median."""
+    lower, median, upper = (table[q].to_numpy(dtype=float) for q in QUANTILES)
+    with np.errstate(invalid="ignore"):
+        below, above = median - lower, upper - median
+        return list((above > SKEWED * below) | (below > SKEWED * above))
+
+
+def _significant(value: float) -> int | None:
+    """Find the decimals that show three significant digits."""
+    return 2 - math.floor(math.log10(abs(value))) if math.isfinite(value) and value != 0.0 else None
 
 
 def _decimals(mean: float, error: float) -> int | None:
@@ -150,4 +173,6 @@ def _format_column(values: Sequence[object], name: str, decimals: Sequence[int |
 def _round(value: float, decimals: int | None) -> str:
     if decimals is None or not math.isfinite(value):
         return format_number(value)
+    if decimals > SMALL + SIGNIFICANT or abs(value) >= 10.0**LARGE:
+        return f"{value:.3g}"
     return f"{round(value, decimals) + 0.0:.{max(decimals, 0)}f}"

@@ -19,7 +19,7 @@ import pandas as pd
 from bayesglmm.design.expressions import unknown_column
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
-from bayesglmm.post.cells import make_cells, row_weights
+from bayesglmm.post.cells import make_cells, row_weights, weighted_by
 from bayesglmm.post.means import averaging_columns, cell_means
 from bayesglmm.post.rows import Rows, build_rows, distinct_rows, predictor_columns, read_frame
 from bayesglmm.post.targets import averaging, averaging_sentence
@@ -255,7 +255,7 @@ def _notes(scene: Scene, base: Rows, target: Target, bound: float) -> tuple[str,
     notes = list(base.notes)
     if scene.by is not None:
         within = f"within {', '.join(scene.by)}" if scene.by else "into one number"
-        notes.append(f"{base.n_rows} rows, which keep their other columns, averaged {within}, per draw.")
+        notes.append(f"{base.n_rows} rows, which keep their other columns, averaged {within}{weighted_by(scene.weights)}, per draw.")
     if target == "population" and base.Z:
         how = f"integration error <= {bound:.0e}" if bound > 0.0 else "closed form"
         notes.append(f"Population means: {how}; random effects are assumed normal.")
