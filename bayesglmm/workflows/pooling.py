@@ -104,7 +104,8 @@ def pooling(  # noqa: PLR0913 (one public call; all but two are keywords)
     coords = {c: table[c].to_numpy(dtype=object) for c in ("factor", "level", "effect")}
     dataset = draws_dataset({COEFFICIENT: draws.reshape(len(draws), -1)}, sizes, "row", coords)
     target = f"group: beta + b_j of each observed level of {part.name}, on the scale of the linear predictor"
-    notes = (*_notes(part, reasons, table), *run_notes(fit))
+    others = sorted({g.name for g in fit.design.groups} - {part.name})
+    notes = (*_notes(part, reasons, table, others), *run_notes(fit))
     return Result(f"No, complete and partial pooling of {part.name}", target, table, dataset, notes, choice)
 
 
@@ -336,8 +337,11 @@ def _table(part: _Factor, columns: dict[str, FloatArray]) -> pd.DataFrame:
     return pd.DataFrame({**labels, **{name: np.broadcast_to(v, (part.n_levels, q)).ravel() for name, v in columns.items()}})
 
 
-def _notes(part: _Factor, reasons: dict[str, list[str]], table: pd.DataFrame) -> tuple[str, ...]:
+def _notes(part: _Factor, reasons: dict[str, list[str]], table: pd.DataFrame, others: list[str]) -> tuple[str, ...]:
     notes = [f"mean, sd, median and interval: partially pooled, by the mixed model. rows: those of the level of {part.name}."]
+    if others:
+        held = f"separate: with the random effects of {', '.join(others)} at their posterior means"
+        notes.append(f"{held}; where their levels lie within those of {part.name}, these hold part of what a level's own rows say.")
     for reason, levels in reasons.items():
         shown = ", ".join(levels[:SHOWN]) + (", ..." if len(levels) > SHOWN else "")
         notes.append(f"No separate estimate for {len(levels)} of {part.n_levels} levels ({shown}): {reason}.")
@@ -346,5 +350,6 @@ def _notes(part: _Factor, reasons: dict[str, list[str]], table: pd.DataFrame) ->
         notes.append(f"Without a fixed effect of the same term and coding, so shrunk to zero and not pooled: {', '.join(alone)}.")
     typical = table.groupby("effect", sort=False)["shrinkage"].median().dropna()
     if len(typical):
-        notes.append(f"Median shrinkage: {', '.join(f'{effect} {value:.2f}' for effect, value in typical.items())}.")
+        medians = ", ".join(f"{effect} {value:.2f}" for effect, value in typical.items())
+        notes.append(f"shrinkage: share of the way from a level's own estimate to the fixed effect; median: {medians}.")
     return tuple(notes)

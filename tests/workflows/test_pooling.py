@@ -9,7 +9,7 @@ import bayesglmm as bg
 from bayesglmm.errors import ArgumentError
 from bayesglmm.workflows.pooling import pooling
 from tests.fits import make_fit
-from tests.post.makers import draws_of, table
+from tests.post.makers import crossed_fit, draws_of, table
 from tests.tolerances import ALGEBRAIC, REFERENCE
 
 
@@ -186,3 +186,9 @@ def test_a_formula_is_fitted():
 def test_refusals(call, match):
     with pytest.raises(ArgumentError, match=match):
         call(make_fit("y ~ x + (1 | g)", table()))
+
+
+def test_what_is_held_for_separate_estimates_is_told():
+    fit = crossed_fit()
+    assert any("random effects of h at their posterior means" in note for note in pooling(fit, factor="g").notes)
+    assert not any("posterior means" in note for note in pooling(make_fit("y ~ x + (x | g)", table())).notes)
