@@ -54,11 +54,12 @@ class _Column:
 
 @dataclass(frozen=True, slots=True)
 class _Differences:
-    """Weights (5, n) of difference quotients of fourth and of second order."""
+    """Weights (5, n) of difference quotients of fourth and of second order, and of what the two sides of a row differ by."""
 
     column: _Column
     fourth: FloatArray
     second: FloatArray
+    sides: FloatArray
 
     def of(self, near: Sequence[FloatArray], here: FloatArray, trained: FloatArray) -> FloatArray:
         """Differentiate blocks (n, k) at five points: (n, k), checked by the lower order.
@@ -66,12 +67,13 @@ class _Differences:
         The block ``here`` is subtracted first, so that constant columns have the derivative 0 exactly. What counts as a large difference is
         measured by the derivative, and by the range of the trained block (rows, k) per range of the column, since a derivative may be zero.
         """
-        found, check = (
+        found, check, sides = (
             np.sum([w[:, None] * (block - here) for w, block in zip(weights, near, strict=True)], axis=0)
-            for weights in (self.fourth, self.second)
+            for weights in (self.fourth, self.second, self.sides)
         )
         typical = np.ptp(trained, axis=0) / (self.column.upper - self.column.lower)
-        rough = np.any(np.abs(found - check) > SMOOTH * np.maximum(np.abs(found), typical), axis=1)
+        apart = np.maximum(np.abs(found - check), np.abs(sides))  # exactly on a bend both orders give the mean of its two slopes
+        rough = np.any(apart > SMOOTH * np.maximum(np.abs(found), typical), axis=1)
         if rough.any():
             raise DesignError(
                 "the formula's columns are not smooth where a slope is asked for",
@@ -139,9 +141,8 @@ def slopes(  # noqa: PLR0913 (one public call; all but three are keywords)
     Notes
     -----
     Encoded rows are differentiated with fourth-order differences of step ``1e-4`` SD of the column, less near zero; at the ends of the
-    observed range the points lie inside, because splines are not known outside. A row exactly on a bend gets the mean of the slopes on
-    both sides. Means are differentiated with central differences of fourth order and step ``1e-3`` SD. The notes bound the part of the
-    error that comes from quadrature.
+    observed range the points lie inside, because splines are not known outside. Means are differentiated with central differences of
+    fourth order and step ``1e-3`` SD. The notes bound the part of the error that comes from quadrature.
     """
     choice = make_interval(ci_prob, ci_kind)
     check_choice("target", target, Target)
@@ -201,8 +202,9 @@ def _direction(fit: Fit, scene: Scene, column: _Column, target: Target) -> tuple
     rows = _rows(fit, scene, base, x, target)
     near = [_rows(fit, scene, base, p, target) for p in points]
     every = len(rows.X) // len(x) if base is None else 1
-    weights = [np.tile(w, every) if base is None else w for w in (fourth, second)]
-    formula, design = _Differences(column, weights[0], weights[1]), fit.design
+    sides = np.outer([-1.0, 4.0, 0.0, 4.0, -1.0], np.where(points[2] == x, 0.5 / step, 0.0))
+    weights = [np.tile(w, every) if base is None else w for w in (fourth, second, sides)]
+    formula, design = _Differences(column, *weights), fit.design
     return rows, replace(
         rows,
         X=formula.of([r.X for r in near], rows.X, design.X),
