@@ -7,10 +7,14 @@ from importlib import import_module
 from importlib.metadata import version as _version
 from typing import Any
 
-_API = ("glmm", "fit_spec", "pymc_model", "prior_summary")
+_API = ("glmm", "fit_spec", "pymc_model", "prior_summary", "prior_predictive")
 _PRIORS = ("Normal", "StudentT", "Cauchy", "Laplace", "HalfNormal", "HalfStudentT", "HalfCauchy")
 _MORE_PRIORS = ("Exponential", "Gamma", "InverseGamma", "Uniform", "LKJ")
 _ACCESSORS = ("fixef", "ranef", "VarCorr", "sigma", "fitted", "residuals", "vcov", "nobs")
+_PLOTS = (
+    *("caterpillar", "covariance", "data", "dropout", "effects", "estimators", "fan", "heterogeneity", "lattice"),
+    *("marginal_vs_conditional", "modes_scatter", "pit", "ppc", "prior_posterior", "qq", "shrinkage", "spaghetti", "structure", "trace"),
+)
 _WHERE = {
     **dict.fromkeys(_API, "api"),
     **dict.fromkeys(_PRIORS + _MORE_PRIORS, "spec.priors"),
@@ -47,15 +51,30 @@ _WHERE = {
     "odds_ratios": "post.odds_ratios",
     **dict.fromkeys(("median_odds_ratio", "interval_odds_ratio"), "post.group_ratios"),
     **dict.fromkeys(("shares", "opposite_slopes"), "post.shares"),
+    "check": "post.check",
+    "check_groups": "post.check_groups",
+    "check_distribution": "post.check_distribution",
+    "check_calibration": "post.check_calibration",
+    "check_autocorrelation": "post.check_autocorrelation",
+    "check_effects": "post.check_effects",
+    "check_pit": "post.check_pit",
+    "pit_residuals": "post.pit",
+    "lattice": "post.lattice",
+    "fan": "post.fan",
+    "data_view": "post.data_views",
+    "visits": "post.visits",
+    **dict.fromkeys(("structure", "row_covariance"), "post.structure"),
+    **dict.fromkeys(("traces", "ranks"), "post.traces"),
+    "prior_posterior": "post.prior_posterior",
+    "prior_checks": "post.prior_checks",
+    "log_prior": "post.log_prior",
+    "report": "reporting.report",
     "pooling": "workflows.pooling",
     "update": "workflows.update",
     "from_bambi": "bridge.bambi",
     **dict.fromkeys(("dropout", "Scenario"), "workflows.dropout"),
-    "plot_dropout": "plots.dropout",
-    "plot_estimators": "plots.estimators",
-    "plot_spaghetti": "plots.spaghetti",
-    "plot_shrinkage": "plots.shrinkage",
-    "plot_caterpillar": "plots.caterpillar",
+    **{f"plot_{name}": f"plots.{name}" for name in _PLOTS},
+    "plot_rank": "plots.trace",
 }
 _MODULES = ("datasets", "errors", "types")
 

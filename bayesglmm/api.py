@@ -13,6 +13,8 @@ from bayesglmm.errors import NotBuiltError, QualityWarning
 from bayesglmm.fit.draws import make_tree
 from bayesglmm.fit.fit import Fit
 from bayesglmm.fit.provenance import Provenance, hash_frame, package_versions
+from bayesglmm.post.intervals import make_interval
+from bayesglmm.post.prior_predictive import prior_draws
 from bayesglmm.post.prior_summary import prior_table
 from bayesglmm.post.result import Result
 from bayesglmm.sampler.engines import Asked, asked_forms, plain_forms, run_sampler
@@ -321,13 +323,55 @@ def prior_summary(
     BayesglmmError
         If anything about the spec or the data is wrong.
     """
+    given = _with_priors(spec, data, family, link)
+    return prior_table(given.spec, given.design, given.priors)
+
+
+def prior_predictive(
+    spec: ModelSpec | ModelFile | Fit | str,
+    data: Any = None,
+    *,
+    family: str = "gaussian",
+    link: str | None = None,
+    draws: int = 1000,
+    seed: int | None = None,
+    ci_prob: float = 0.95,
+    ci_kind: str = "eti",
+) -> Result:
+    """Draw parameters from their priors and responses given them: what the priors say before the data do.
+
+    Parameters
+    ----------
+    spec, data, family, link
+        As for :func:`prior_summary`.
+    draws, seed
+        Draws from the priors, and the seed of their random numbers; a fresh one when None, which the notes name.
+    ci_prob, ci_kind
+        Level and kind (``eti``, ``hdi``) of the intervals.
+
+    Returns
+    -------
+    Result
+        As :func:`bayesglmm.post.prior_predictive.prior_draws` says.
+
+    Raises
+    ------
+    BayesglmmError
+        If anything about the arguments, the spec or the data is wrong.
+    """
+    choice = make_interval(ci_prob, ci_kind)
+    given = _with_priors(spec, data, family, link)
+    return prior_draws(given.spec, given.design, given.priors, draws=draws, seed=seed, choice=choice)
+
+
+def _with_priors(spec: ModelSpec | ModelFile | Fit | str, data: Any, family: str, link: str | None) -> Fit | Prepared:
+    """Return the model with its arrays and priors: of a fit, or of a spec or formula and a table."""
     if isinstance(spec, Fit):
-        return prior_table(spec.spec, spec.design, spec.priors)
+        return spec
     if isinstance(spec, str):
         chosen = family_and_link(family, link)
         spec = make_spec(spec, family=chosen[0].name, link=chosen[1].name)
-    ready = prepare(spec, data)
-    return prior_table(ready.spec, ready.design, ready.priors)
+    return prepare(spec, data)
 
 
 def _refuse_later_parts(*, residual: object, store: object) -> None:

@@ -13,7 +13,12 @@ from bayesglmm.cli.terminal import show, show_json
 @click.argument("name", required=False)
 @as_json
 def command(name: str | None, as_json: bool) -> None:
-    """List the data sets, or show the card of one: columns, source, licence."""
+    """List the data sets, or show the card of one: columns, source, licence.
+
+    \b
+    bayesglmm datasets
+    bayesglmm datasets sleepstudy
+    """  # noqa: D301 (click reads the escape)
     if name is not None:
         card = bg.datasets.card(name)
         if as_json:

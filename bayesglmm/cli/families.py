@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 @click.command("families")
 @as_json
 def command(as_json: bool) -> None:
-    """List the response families, their links (the default first) and their parameters besides the mean."""
+    """List the response families, their links (the default first) and their parameters besides the mean.
+
+    \b
+    bayesglmm families --json
+    """  # noqa: D301 (click reads the escape)
     from bayesglmm.families.registry import FAMILIES
 
     rows = [_row(family) for family in FAMILIES.values()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +33,13 @@ if TYPE_CHECKING:
 @click.option("--missing", type=click.Choice(MISSING), help="What happens to rows with missing values.")
 @sampling_options
 @click.option("--out", type=click.Path(), default="fit.nc", show_default=True, help="Where the fit is written.")
-@click.option("--force", is_flag=True, help="Replace an existing file.")
+@click.option("--report", "report_file", type=click.Path(), help="Write a report to this file (html) as well.")
+@click.option("--force", is_flag=True, help="Replace existing files.")
 @as_json
 @click.pass_context
 def command(  # noqa: PLR0913 (a command's options are its arguments)
     ctx: click.Context, /, model: str | None, formula: str | None, data: str | None, family: str | None, link: str | None,
-    prior: tuple[str, ...], missing: Missing | None, out: str, force: bool, as_json: bool, **sampling: Any,
+    prior: tuple[str, ...], missing: Missing | None, out: str, report_file: str | None, force: bool, as_json: bool, **sampling: Any,
 ) -> None:  # fmt: skip
     """Fit a model and write it to a file.
 
@@ -47,22 +49,35 @@ def command(  # noqa: PLR0913 (a command's options are its arguments)
     bayesglmm fit cbpp --out cbpp.nc
     bayesglmm fit my_model.toml --data my_table.parquet
     bayesglmm fit --formula "y ~ x + (1 | g)" --data table.csv --family poisson
+    bayesglmm fit --formula "y ~ x + (1 | g)" --data table.csv --family bernoulli --report report.html
     """  # noqa: D301 (click reads the escape)
     spec = _model_file(model, formula, family, link, prior) if model else _spec(formula, family, link, prior)
     if not model and data is None:
         raise click.UsageError("--formula needs --data, the table to fit it to.")
     from bayesglmm.io.tables import read_data
 
-    target = check_target(out, force=force)
+    target, page = check_target(out, force=force), _check_page(report_file, force=force)
     table = None if data is None else read_data(data)
     fit = bg.fit_spec(spec, table, missing=missing, progress=show_progress(as_json=as_json), **sampling)
-    written: Path | None = None
+    written: dict[str, Path] = {}
     try:
-        written = bg.save(fit, target, force=force)
+        written["file"] = bg.save(fit, target, force=force)
+        if page is not None:
+            bg.report(fit, page, force=force)
+            written["report"] = page
     finally:
         _show(fit, written, as_json=as_json)
     if fit.quality.verdict == "do not use":
         ctx.exit(NOT_TO_BE_USED)
+
+
+def _check_page(report_file: str | None, *, force: bool) -> Path | None:
+    """Refuse, before anything is sampled, a report that could not be written."""
+    if report_file is None:
+        return None
+    page = check_target(report_file, force=force)
+    check_target(page.with_suffix(".json"), force=force)
+    return page
 
 
 def _model_file(model: str, formula: str | None, family: str | None, link: str | None, prior: tuple[str, ...]) -> ModelFile:
@@ -82,13 +97,13 @@ def _spec(formula: str | None, family: str | None, link: str | None, prior: tupl
     return make_spec(formula, family=chosen[0].name, link=chosen[1].name, priors=parse_priors(prior))
 
 
-def _show(fit: Fit, written: Path | None, *, as_json: bool) -> None:
+def _show(fit: Fit, written: Mapping[str, Path], *, as_json: bool) -> None:
     """Print the fit, also when it could not be written: nothing that was sampled is lost unseen."""
     result = bg.summary(fit)
     if as_json:
         document = {"command": "fit", "fit": fit_document(fit), "checks": quality_document(fit.quality), "result": result.to_dict()}
-        show_json({**document, "file": None if written is None else str(written)})
+        show_json({**document, **{name: str(written[name]) if name in written else None for name in ("file", "report")}})
         return
     show("\n\n".join([fit_text(fit), str(result), verdict_text(fit)]))
-    if written is not None:
-        show(f"\nWritten to {written}")
+    for path in written.values():
+        show(f"\nWritten to {path}")

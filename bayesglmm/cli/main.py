@@ -26,9 +26,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "means": ("bayesglmm.cli.means", "Means or probabilities for one of the four targets."),
     "marginal": ("bayesglmm.cli.marginal", "Marginal coefficients beside the subject-specific ones."),
     "heterogeneity": ("bayesglmm.cli.heterogeneity", "How far subjects lie apart, on link and response scale."),
+    "partition": ("bayesglmm.cli.partition", "Shares of variance between groups (VPC, ICC), marginal and conditional R2."),
+    "predict": ("bayesglmm.cli.predict", "Means or new observations of new rows, for old groups and new ones."),
+    "check": ("bayesglmm.cli.check", "Would the model produce such data? Posterior predictive checks."),
+    "plot": ("bayesglmm.cli.plot", "Draw a picture of a fit."),
+    "report": ("bayesglmm.cli.report", "Write one page with every check, number and picture, and its verdict."),
     "models": ("bayesglmm.cli.models", "List the bundled models, or show one."),
     "datasets": ("bayesglmm.cli.datasets", "List the data sets, or show the card of one."),
     "families": ("bayesglmm.cli.families", "List the response families and their links."),
+    "schema": ("bayesglmm.cli.schema", "Print the JSON Schema of what --json prints."),
+    "completion": ("bayesglmm.cli.completion", "Print the script that completes names in your shell."),
 }
 """Every command: the module that holds it as ``command``, and its line in the help."""
 

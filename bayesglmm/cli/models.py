@@ -14,7 +14,12 @@ from bayesglmm.spec.schema import ModelFile, file_to_dict, load_spec
 @click.argument("name", required=False)
 @as_json
 def command(name: str | None, as_json: bool) -> None:
-    """List the bundled models, or show the file of one: 'bayesglmm fit NAME' fits it."""
+    """List the bundled models, or show the file of one: 'bayesglmm fit NAME' fits it.
+
+    \b
+    bayesglmm models
+    bayesglmm models cbpp
+    """  # noqa: D301 (click reads the escape)
     if name is not None:
         path = model_path(name)
         model = load_spec(path)

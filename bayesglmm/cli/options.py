@@ -10,12 +10,13 @@ import click
 
 from bayesglmm.errors import ArgumentError, PriorError
 from bayesglmm.spec.priors import PRIORS, Prior, prior_from_dict
-from bayesglmm.types import IntervalKind, Missing, Scale, Target, choices
+from bayesglmm.types import IntervalKind, Missing, Scale, Target, UnseenLevels, choices
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TARGETS, SCALES, KINDS, MISSING = choices(Target), choices(Scale), choices(IntervalKind), choices(Missing)
+NEW_GROUPS = choices(UnseenLevels)
 ALL = "all"
 
 fit_file = click.argument("fit_file", metavar="FIT.nc", type=click.Path())

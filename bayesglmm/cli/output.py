@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bayesglmm.cli.terminal import show, show_json
@@ -80,6 +81,19 @@ def show_result(command: str, fit: Fit, result: Result, *, as_json: bool) -> Non
         show_json({"command": command, "fit": fit_document(fit), "result": result.to_dict()})
     else:
         show(str(result))
+    _warn(fit)
+
+
+def show_results(command: str, fit: Fit, results: Mapping[str, Result], *, as_json: bool) -> None:
+    """Print several results, each with its name in JSON."""
+    if as_json:
+        show_json({"command": command, "fit": fit_document(fit), "results": {name: r.to_dict() for name, r in results.items()}})
+    else:
+        show("\n\n".join(map(str, results.values())))
+    _warn(fit)
+
+
+def _warn(fit: Fit) -> None:
     if fit.quality.verdict == "do not use":
         show("Warning: the verdict on this fit is 'do not use'; 'bayesglmm summary' says why.", err=True)
 

@@ -16,7 +16,12 @@ from bayesglmm.types import IntervalKind
 @ci_kind
 @as_json
 def command(fit_file: str, factor: str | None, coefficients: bool, ci_prob: float, ci_kind: IntervalKind, as_json: bool) -> None:
-    """Show random effects of a stored fit, one line per group and effect: mean, SD, interval, rank, shrinkage."""
+    """Show random effects of a stored fit, one line per group and effect: mean, SD, interval, rank, shrinkage.
+
+    \b
+    bayesglmm random-effects fit.nc --factor patient
+    bayesglmm random-effects fit.nc --coefficients --ci-kind hdi
+    """  # noqa: D301 (click reads the escape)
     fit = bg.load(fit_file)
     result = bg.random_effects(fit, factor=factor, coefficients=coefficients, ci_prob=ci_prob, ci_kind=ci_kind)
     show_result("random-effects", fit, result, as_json=as_json)

@@ -15,7 +15,12 @@ from bayesglmm.types import IntervalKind
 @ci_kind
 @as_json
 def command(fit_file: str, ci_prob: float, ci_kind: IntervalKind, as_json: bool) -> None:
-    """Show fixed effects, SDs, correlations and other parameters of a stored fit, with MCSE, ESS and R-hat."""
+    """Show fixed effects, SDs, correlations and other parameters of a stored fit, with MCSE, ESS and R-hat.
+
+    \b
+    bayesglmm summary fit.nc
+    bayesglmm summary fit.nc --ci-prob 0.89 --json
+    """  # noqa: D301 (click reads the escape)
     fit = bg.load(fit_file)
     show_result("summary", fit, bg.summary(fit, ci_prob=ci_prob, ci_kind=ci_kind), as_json=as_json)
     if not as_json:

@@ -104,6 +104,23 @@ class Family(ABC):
         """
 
     @abstractmethod
+    def cdf(self, y: FloatArray, eta: FloatArray, link: Link, *, trials: FloatArray | None = None, **aux: FloatArray) -> FloatArray:
+        r"""Distribution function of the response at a predictor, :math:`P(Y \le y \mid \eta)`.
+
+        Parameters
+        ----------
+        y
+            Any numbers; a count jumps at whole numbers and stands still in between.
+        eta, link, trials, **aux
+            As for :meth:`log_prob`.
+
+        Returns
+        -------
+        ndarray, shape (...)
+            In [0, 1]; NaN where y is NaN.
+        """
+
+    @abstractmethod
     def sample(
         self, rng: np.random.Generator, eta: FloatArray, link: Link, *, trials: FloatArray | None = None, **aux: FloatArray
     ) -> FloatArray:

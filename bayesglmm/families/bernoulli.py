@@ -49,6 +49,14 @@ class Bernoulli(Family):
         y, eta = np.asarray(y, dtype=np.float64), np.asarray(eta, dtype=np.float64)
         return np.where(y == 1.0, log_mean(eta), np.where(y == 0.0, log_rest(eta), -np.inf))
 
+    def cdf(self, y: FloatArray, eta: FloatArray, link: Link, *, trials: FloatArray | None = None, **aux: FloatArray) -> FloatArray:
+        r"""Distribution function: 0 below zero, :math:`1 - h(\eta)` from zero, 1 from one on."""
+        take_parameters(self, trials, aux)
+        log_rest = log_tails(link)[1]
+        y, eta = np.asarray(y, dtype=np.float64), np.asarray(eta, dtype=np.float64)
+        steps = np.where(y < 0.0, 0.0, np.where(y < 1.0, np.exp(log_rest(eta)), 1.0))
+        return np.where(np.isnan(y), np.nan, steps)
+
     def sample(
         self, rng: np.random.Generator, eta: FloatArray, link: Link, *, trials: FloatArray | None = None, **aux: FloatArray
     ) -> FloatArray:

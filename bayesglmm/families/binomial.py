@@ -59,6 +59,16 @@ class Binomial(Family):
         with np.errstate(over="ignore"):
             return np.where(possible, choose + k * log_mean(eta) + (n - k) * log_rest(eta), -np.inf)
 
+    def cdf(self, y: FloatArray, eta: FloatArray, link: Link, *, trials: FloatArray | None = None, **aux: FloatArray) -> FloatArray:
+        r"""Distribution function of the count: the incomplete beta function :math:`I_{1 - \mu}(n - k, k + 1)` of whole k below n."""
+        (n,) = take_parameters(self, trials, aux)
+        log_rest = log_tails(link)[1]
+        y, eta = np.asarray(y, dtype=np.float64), np.asarray(eta, dtype=np.float64)
+        inside = (y >= 0.0) & (y < n)
+        k = np.where(inside, np.floor(y), 0.0)
+        below = special.betainc(np.where(inside, n - k, 1.0), k + 1.0, np.exp(log_rest(eta)))
+        return np.where(np.isnan(y), np.nan, np.where(inside, below, np.where(y < 0.0, 0.0, 1.0)))
+
     def sample(
         self, rng: np.random.Generator, eta: FloatArray, link: Link, *, trials: FloatArray | None = None, **aux: FloatArray
     ) -> FloatArray:

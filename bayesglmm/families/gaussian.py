@@ -1,8 +1,10 @@
 r"""Gaussian responses: :math:`y \sim N(h(\eta), \sigma^2)`, :math:`\sigma` unknown, or known standard errors."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
 from bayesglmm.errors import ArgumentError, ResponseError
 from bayesglmm.families.base import Family, refuse_rows, take_parameters
@@ -44,12 +46,16 @@ class Gaussian(Family):
 
     def log_prob(self, y: FloatArray, eta: FloatArray, link: Link, *, trials: FloatArray | None = None, **aux: FloatArray) -> FloatArray:
         """Log density; sigma must be positive."""
-        (sigma,) = take_parameters(self, trials, aux)
-        if not (sigma > 0.0).all():
-            raise ArgumentError("sigma must be positive, and is not", where=f"smallest sigma {sigma.min():g}")
+        sigma = self._positive_sigma(trials, aux)
         with np.errstate(over="ignore"):
             residual = (np.asarray(y, dtype=np.float64) - self.mean(eta, link)) / sigma
             return np.asarray(-0.5 * np.square(residual) - np.log(sigma) - _HALF_LOG_2PI)
+
+    def cdf(self, y: FloatArray, eta: FloatArray, link: Link, *, trials: FloatArray | None = None, **aux: FloatArray) -> FloatArray:
+        r"""Distribution function :math:`\Phi((y - \mu) / \sigma)`; sigma must be positive."""
+        sigma = self._positive_sigma(trials, aux)
+        with np.errstate(over="ignore"):
+            return np.asarray(special.ndtr((np.asarray(y, dtype=np.float64) - self.mean(eta, link)) / sigma))
 
     def sample(
         self, rng: np.random.Generator, eta: FloatArray, link: Link, *, trials: FloatArray | None = None, **aux: FloatArray
@@ -83,6 +89,12 @@ class Gaussian(Family):
         if not link.mean_interval[0] < center < link.mean_interval[1]:
             raise ResponseError(f"the mean response {center:g} is impossible under the {link.name} link", fix="use the identity link")
         return float(link.link(np.asarray(center)))
+
+    def _positive_sigma(self, trials: FloatArray | None, aux: Mapping[str, FloatArray]) -> FloatArray:
+        (sigma,) = take_parameters(self, trials, aux)
+        if not (sigma > 0.0).all():
+            raise ArgumentError("sigma must be positive, and is not", where=f"smallest sigma {sigma.min():g}")
+        return sigma
 
 
 def _spread_or_one(values: FloatArray) -> float:

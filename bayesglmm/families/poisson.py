@@ -55,6 +55,14 @@ class Poisson(Family):
         k = np.where(possible, y, 0.0)
         return np.where(possible, k * link.log_inverse(eta) - link.inverse(eta) - special.gammaln(k + 1.0), -np.inf)
 
+    def cdf(self, y: FloatArray, eta: FloatArray, link: Link, *, trials: FloatArray | None = None, **aux: FloatArray) -> FloatArray:
+        r"""Distribution function of the count: the incomplete gamma function :math:`Q(k + 1, \mu)` of whole k."""
+        take_parameters(self, trials, aux)
+        y = np.asarray(y, dtype=np.float64)
+        k = np.where(y >= 0.0, np.floor(y), 0.0)
+        below = special.gammaincc(k + 1.0, self.mean(eta, link))
+        return np.where(np.isnan(y), np.nan, np.where(y >= 0.0, below, 0.0))
+
     def sample(
         self, rng: np.random.Generator, eta: FloatArray, link: Link, *, trials: FloatArray | None = None, **aux: FloatArray
     ) -> FloatArray:

@@ -8,6 +8,7 @@ import xarray as xr
 from bayesglmm.design.design import Design
 from bayesglmm.families.base import Family
 from bayesglmm.families.registry import get_family
+from bayesglmm.fit.html import fit_html
 from bayesglmm.fit.provenance import Provenance
 from bayesglmm.fit.quality import Quality
 from bayesglmm.numerics.links import Link, get_link
@@ -64,6 +65,20 @@ class Fit:
     def engine(self) -> str:
         """Which form of the density was sampled, and why."""
         return f"{self.provenance.engine}: {self.provenance.engine_reason}"
+
+    def _repr_html_(self) -> str:
+        run, dropped = self.provenance, self.design.dropped
+        lost = f"; {dropped.dropped} of {dropped.total} rows left out for missing values" if dropped.dropped else ""
+        groups = "".join(f"; {g.name}: {len(g.levels)} levels" for g in self.design.groups)
+        partial = " (partial run)" if run.partial else ""
+        rows = (
+            ("Model", self.spec.formula),
+            ("Family", f"{self.spec.family}, {self.spec.link} link"),
+            ("Data", f"{len(self.design.y)} rows{groups}{lost}"),
+            ("Draws", f"{run.chains_obtained} chains of {run.draws_obtained}{partial}, {run.seconds:.1f} s, seed {run.settings.seed}"),
+            ("Engine", self.engine),
+        )
+        return fit_html(rows, self.quality)
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{g.name}: {len(g.levels)} levels" for g in self.design.groups) or "no grouping factor"

@@ -21,6 +21,38 @@ DIVERGENT_SHARE_UNUSABLE = 0.01
 MAX_DEPTH_SHARE = 0.01
 BFMI_OK = 0.3
 ACCEPTANCE_GAP = 0.1
+ESS_LIMITS = 1000
+ESS_LIMITS_PREFERRED = 10_000
+RANK_ENVELOPE_PROB = 0.99
+NESTED_RHAT_OK = 1.01
+
+# data and design
+DROPPED_SHARE = 0.05
+SINGLE_ROW_GROUPS_SHARE = 0.5
+FEW_LEVELS = 5
+CONDITION_NUMBER = 30.0
+MEAN_OVER_SD = 10.0
+SMALLEST_SD, LARGEST_SD = 0.01, 100.0
+MEMORY_SHARE = 0.25
+GROUPS_PER_COVARIANCE_PARAMETER = 5
+LKJ_ETA_FLAT = 1.0
+
+# prior, posterior, hierarchical against marginal, posterior predictive
+SATURATED_SHARE = 0.5
+IMPOSSIBLE_SHARE = 0.01
+IMPLIED_FOLD = 100.0
+PRIOR_OVERLAP = 0.8
+ATTENUATION_FACTOR = 1.2
+QUADRATURE_ERROR = 1e-6
+GROUPS_OUTSIDE = 0.05
+BAND_OUTSIDE = 0.2  # points are in or out together: more are outside in some 5 % of samples from a correct model
+PREDICTIVE_PROB = 0.99  # some eight predictive checks stand side by side: one alarm in twelve reports on correct models, not one in three
+CHANCE = 1.0 - PREDICTIVE_PROB
+
+# predictive accuracy and influence, prior sensitivity
+PARETO_K_GOOD, PARETO_K_UNUSABLE = 0.7, 1.0
+POWER_SCALING = 0.05
+SD_REFIT_SHIFT, LKJ_SHIFT = 0.5, 0.2
 
 _ORDER: tuple[Verdict, ...] = ("ok", "not run", "attention", "do not use")
 

@@ -25,6 +25,7 @@ from bayesglmm.io.records import FitRecord, Probe, canonical, describe, restore,
 from bayesglmm.io.verify import check_parameterization, check_posterior, check_priors, check_rows, check_statistics
 from bayesglmm.numerics.links import Link
 from bayesglmm.post.density import probe_log_likelihood
+from bayesglmm.post.door import takes_fit
 from bayesglmm.sampler.run import judge_run
 from bayesglmm.types import IntArray
 
@@ -47,6 +48,7 @@ class Rebuilt:
     design: Design
 
 
+@takes_fit
 def save(fit: Fit, path: str | os.PathLike[str], *, force: bool = False) -> Path:
     """Write a fit as one NetCDF-4 file: draws, sampler statistics, the columns used, spec, priors, settings, versions, hashes.
 

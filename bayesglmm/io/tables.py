@@ -1,4 +1,4 @@
-"""Tables from files: csv, csv.gz and parquet as pandas frames; text stays text."""
+"""Tables from files, csv, csv.gz and parquet, as pandas frames, where text stays text; and to csv files."""
 
 import os
 import warnings
@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from bayesglmm.errors import DatasetError
+from bayesglmm.io.atomic import moved_when_whole, unwritable
 
 MISSING = ("", "NA", "NaN", "nan")
 """How a missing value is written in a text file; every other text, None and null too, is a value."""
@@ -47,6 +48,34 @@ def read_data(path: str | os.PathLike[str]) -> pd.DataFrame:
         raise DatasetError(
             f"the data file cannot be read: {reason}", where=str(source), fix="check that it is a complete table of its kind"
         ) from error
+
+
+def write_csv(table: pd.DataFrame, target: Path) -> Path:
+    """Write a table as csv, whole or not at all; a row index that only counts is left out.
+
+    Parameters
+    ----------
+    table
+        Any table.
+    target
+        Where to; see :func:`bayesglmm.io.atomic.check_target`.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    DatasetError
+        If the file cannot be written; nothing is left behind then.
+    """
+    try:
+        with moved_when_whole(target) as temporary:
+            table.to_csv(temporary, index=not isinstance(table.index, pd.RangeIndex), encoding="utf-8")
+    except OSError as error:
+        raise unwritable(target, error, DatasetError) from error
+    return target
 
 
 def _read_csv(source: Path) -> pd.DataFrame:

@@ -4,10 +4,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from scipy.special import ndtri
 
 from bayesglmm.errors import ArgumentError
-from bayesglmm.plots.style import COLOURS, INK, effect_name, new_panels, nothing_to_draw, plain
+from bayesglmm.fit.fit import Fit
+from bayesglmm.plots.style import COLOURS, INK, effect_name, headline, new_panels, nothing_to_draw, plain, result_of
+from bayesglmm.post.axis import chosen_factor
+from bayesglmm.post.random_effects import random_effects
 from bayesglmm.post.result import Result
 
 PANEL_WIDTH = 4.0
@@ -17,13 +21,13 @@ NAMED = 60
 SCALES = ("rank", "normal")
 
 
-def plot_caterpillar(effects: Result, *, scale: str = "rank", title: str | None = None) -> Any:
+def plot_caterpillar(effects: Result | Fit, *, scale: str = "rank", title: str | None = None) -> Figure:
     """Draw the levels of one grouping factor, a panel per effect, ordered by the first effect.
 
     Parameters
     ----------
     effects
-        What :func:`bayesglmm.post.random_effects.random_effects` returned for one factor.
+        What :func:`bayesglmm.post.random_effects.random_effects` returned for one factor. Of a fit, those of its first factor.
     scale
         ``rank`` for levels one below the other; ``normal`` for heights at normal quantiles, on which normal effects lie along a line.
     title
@@ -36,11 +40,12 @@ def plot_caterpillar(effects: Result, *, scale: str = "rank", title: str | None 
     Raises
     ------
     ArgumentError
-        If the result is no result of ``random_effects``, speaks of several factors, or the scale is unknown.
+        If the result is no result of ``random_effects``, speaks of several factors, or the scale is unknown; if the model has no factor.
     """
-    if not isinstance(effects, Result) or not {"factor", "level", "effect", "rank"} <= set(map(str, effects.table.columns)):
-        raise nothing_to_draw("random_effects", effects)
-    table = effects.table
+    result = result_of(effects, "random_effects", lambda fit: random_effects(fit, factor=chosen_factor(fit, None)))
+    if not {"factor", "level", "effect", "rank"} <= set(map(str, result.table.columns)):
+        raise nothing_to_draw("random_effects", result)
+    table = result.table
     factors = list(dict.fromkeys(table["factor"]))
     if len(factors) != 1:
         raise ArgumentError(f"a caterpillar shows one factor, not {', '.join(factors)}", fix="random_effects(fit, factor=...)")
@@ -53,11 +58,11 @@ def plot_caterpillar(effects: Result, *, scale: str = "rank", title: str | None 
     figure, panels = new_panels(1, len(names), width=max(5.0, PANEL_WIDTH * len(names)), height=height)
     for panel, name in zip(panels, names, strict=True):
         _draw(panel, panels_of[name].loc[order] if scale == "rank" else panels_of[name].sort_values("mean"), scale)
-        if "random_effect" in effects.draws:  # of coefficients, zero is nothing special
+        if "random_effect" in result.draws:  # of coefficients, zero is nothing special
             panel.axvline(0.0, color=INK, linewidth=0.8, zorder=0)
         panel.set_xlabel(f"{effect_name(name)} of {plain(factors[0])}")
     panels[0].set_ylabel("normal quantile" if scale == "normal" else plain(factors[0]))
-    figure.suptitle(plain(title or effects.title))
+    headline(figure, result, title)
     return figure
 
 

@@ -5,8 +5,10 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bayesglmm.plots.style import COLOURS, GREY, INK, MARKERS, new_panels, nothing_to_draw, plain
+from bayesglmm.fit.fit import Fit
+from bayesglmm.plots.style import COLOURS, GREY, INK, MARKERS, new_panels, nothing_to_draw, plain, result_of
 from bayesglmm.post.result import Result
+from bayesglmm.post.side_by_side import side_by_side
 
 NEEDED = {"coefficient", "estimator", "estimate", "ci_lower", "ci_upper"}
 WORDS = {
@@ -20,13 +22,13 @@ PANELS = 3
 """Most panels beside each other."""
 
 
-def plot_estimators(result: Result, *, title: str | None = None) -> Figure:
+def plot_estimators(result: Result | Fit, *, title: str | None = None) -> Figure:
     """Draw the table of :func:`bayesglmm.post.side_by_side.side_by_side`.
 
     Parameters
     ----------
     result
-        What ``side_by_side`` returned.
+        What ``side_by_side`` returned; made with its defaults of a fit.
     title
         Instead of the result's own.
 
@@ -39,8 +41,11 @@ def plot_estimators(result: Result, *, title: str | None = None) -> Figure:
     ------
     ArgumentError
         If the result is no result of ``side_by_side``.
+    BayesglmmError
+        As ``side_by_side`` does, of a fit.
     """
-    if not isinstance(result, Result) or not set(result.table.columns) >= NEEDED or result.table.empty:
+    result = result_of(result, "side_by_side", side_by_side)
+    if not set(result.table.columns) >= NEEDED or result.table.empty:
         raise nothing_to_draw("side_by_side", result)
     parts = list(result.table.groupby("coefficient", sort=False))
     names = list(dict.fromkeys(result.table["estimator"]))

@@ -10,6 +10,7 @@ from bayesglmm import naming
 from bayesglmm.errors import ArgumentError, FamilyError
 from bayesglmm.fit.draws import auxiliary_draws, correlation_draws, effect_draws, flatten, sd_draws
 from bayesglmm.fit.fit import Fit
+from bayesglmm.post.door import takes_fit
 from bayesglmm.post.linear_predictor import draw_blocks, fit_parameters, fixed_eta, group_eta
 from bayesglmm.post.rows import build_rows
 from bayesglmm.types import FloatArray, check_choice
@@ -20,6 +21,7 @@ RESIDUAL: Final = "Residual"
 _SMALLEST_MEAN = 1e-100
 
 
+@takes_fit
 def fixef(fit: Fit) -> "pd.Series[float]":
     """Posterior means of the fixed effects, by label.
 
@@ -36,6 +38,7 @@ def fixef(fit: Fit) -> "pd.Series[float]":
     return pd.Series(fit_parameters(fit, effects=False).beta.mean(axis=0), index=list(fit.design.labels), name="fixef")
 
 
+@takes_fit
 def vcov(fit: Fit) -> pd.DataFrame:
     """Posterior covariance matrix (p, p) of the fixed effects, labels on both sides.
 
@@ -62,6 +65,7 @@ def vcov(fit: Fit) -> pd.DataFrame:
     return pd.DataFrame(centered.T @ centered / (len(beta) - 1), index=labels, columns=labels)
 
 
+@takes_fit
 def ranef(fit: Fit) -> dict[str, pd.DataFrame]:
     """Posterior means of the random effects: for each grouping factor a table of its levels (rows) and effects (columns).
 
@@ -90,6 +94,7 @@ def ranef(fit: Fit) -> dict[str, pd.DataFrame]:
     return {name: pd.concat(tables, axis=1) for name, tables in found.items()}
 
 
+@takes_fit
 def VarCorr(fit: Fit) -> pd.DataFrame:
     """Variances and correlations of the random effects.
 
@@ -122,6 +127,7 @@ def VarCorr(fit: Fit) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["factor", "effect", "with", "variance", "sd", "correlation"])
 
 
+@takes_fit
 def sigma(fit: Fit) -> float:
     """Posterior mean of the residual standard deviation.
 
@@ -148,6 +154,7 @@ def sigma(fit: Fit) -> float:
     return float(draws[naming.SIGMA].mean())
 
 
+@takes_fit
 def fitted(fit: Fit) -> "pd.Series[float]":
     r"""Posterior mean of :math:`h(\eta)` in each row of the data, for the groups that the row names (target ``group``).
 
@@ -176,6 +183,7 @@ def fitted(fit: Fit) -> "pd.Series[float]":
     return pd.Series(total / parameters.n_draws, index=fit.frame.index, name="fitted")
 
 
+@takes_fit
 def residuals(fit: Fit, kind: ResidualKind = "response") -> "pd.Series[float]":
     r"""Residuals of each row of the data at the posterior means of :math:`\mu = h(\eta)` and of the auxiliary parameters.
 
@@ -219,6 +227,7 @@ def residuals(fit: Fit, kind: ResidualKind = "response") -> "pd.Series[float]":
     return pd.Series(values, index=fit.frame.index, name=f"{kind} residual")
 
 
+@takes_fit
 def nobs(fit: Fit) -> int:
     """Return the number of rows that were fitted.
 

@@ -1,19 +1,24 @@
 r"""Subject-specific and population numbers side by side, on the same draws: how much smaller the second are."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.contrast import Compare
-from bayesglmm.post.contrasts import COMPARES, CONTRAST, contrasts
+from bayesglmm.post.contrasts import COMPARES
+from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import IntervalChoice, make_interval, summarise
+from bayesglmm.post.lines import AT_ONCE
 from bayesglmm.post.marginal import MARGINAL, SUBJECT, marginal_coefficients
-from bayesglmm.post.means import MEAN, means
-from bayesglmm.post.result import Result, draws_dataset, join_columns, target_sentence
+from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes, target_sentence
+from bayesglmm.post.target_lines import Part, Question, TargetLines, same_rows, target_lines
+from bayesglmm.post.targets import AVERAGES, averaging
 from bayesglmm.types import FloatArray, Scale, Target, check_choice
 
 RATIO: Final = "ratio"
@@ -21,6 +26,7 @@ VALUE: Final = "value"
 QUANTITY: Final = "quantity"
 
 
+@takes_fit
 def attenuation(fit: Fit, *, weights: Any = None, ci_prob: float = 0.95, ci_kind: str = "eti") -> Result:
     r"""Ratio of marginal to subject-specific coefficients, with its posterior.
 
@@ -61,7 +67,7 @@ def attenuation(fit: Fit, *, weights: Any = None, ci_prob: float = 0.95, ci_kind
     coords = {"coefficient": np.array(names, dtype=object)}
     draws = draws_dataset({SUBJECT: subject, MARGINAL: marginal, RATIO: ratio}, sizes, "coefficient", coords)
     notes = [n for n in source.notes if not n.startswith(("ratio is", "logit_approximation"))]
-    notes = [*_ratio_notes(names, subject, ratio), *notes]
+    notes = [*_ratio_notes(names, _range(subject, ratio)), *notes]
     return Result("Attenuation of coefficients: marginal over subject-specific", _target(fit), table, draws, tuple(notes), choice)
 
 
@@ -73,6 +79,7 @@ def _target(fit: Fit) -> str:
     return f"mean to ci_upper: marginal over subject_specific, per draw. {marginal}. subject_specific: {own}"
 
 
+@takes_fit
 def compare_targets(  # noqa: PLR0913 (one public call; all but four are keywords)
     fit: Fit,
     variable: str | None = None,
@@ -83,7 +90,9 @@ def compare_targets(  # noqa: PLR0913 (one public call; all but four are keyword
     compare: Compare = "difference",
     scale: Scale = "response",
     by: str | Sequence[str] | None = None,
+    over: str | Sequence[str] | None = None,
     weights: Any = None,
+    keep_draws: bool = True,
     ci_prob: float = 0.95,
     ci_kind: str = "eti",
 ) -> Result:
@@ -96,9 +105,15 @@ def compare_targets(  # noqa: PLR0913 (one public call; all but four are keyword
     variable, values
         As for :func:`bayesglmm.post.contrasts.contrasts`; without a variable the means themselves.
     at, compare, scale, by, weights
-        As for contrasts or :func:`bayesglmm.post.means.means`; ``compare`` is for contrasts only.
+        As for contrasts or :func:`bayesglmm.post.means.means`; ``compare`` is for contrasts only. ``at`` may name levels that one target
+        reads (``group`` does, and every target of a factor that ``over`` leaves out): the numbers of the others are the same at all
+        of them.
     targets
         Two or more targets; each later one is compared with the first.
+    over
+        As for means: for the targets among them that average over groups.
+    keep_draws
+        Whether the result keeps its draws; without them, memory does not grow with draws x lines, for contrasts where every row is a line.
     ci_prob, ci_kind
         Level and kind (``eti``, ``hdi``) of the intervals.
 
@@ -107,12 +122,13 @@ def compare_targets(  # noqa: PLR0913 (one public call; all but four are keyword
     Result
         ``table``: columns of the contrast or mean, ``quantity``, ``mean``, ``sd``, ``median``, ``ci_lower``, ``ci_upper``. Per contrast or
         mean: a row of each target, then the difference and the ratio of each later target and the first. ``draws``: variable ``value``
-        with dims (chain, draw, row).
+        with dims (chain, draw, row); empty where they are not kept.
 
     Raises
     ------
     ArgumentError
-        If there are not two different targets, or ``values`` or ``compare`` are given without a variable.
+        If there are not two different targets, ``values`` or ``compare`` are given without a variable, or ``over`` without a target that
+        averages.
     ColumnError, LevelError, MissingValueError, FamilyError
         As contrasts and means do.
 
@@ -127,24 +143,62 @@ def compare_targets(  # noqa: PLR0913 (one public call; all but four are keyword
         raise ArgumentError(
             "values and compare belong to contrasts", where="variable=None", fix="name the variable whose values are compared"
         )
-    common: dict[str, Any] = {"scale": scale, "by": by, "weights": weights, "ci_prob": ci_prob, "ci_kind": ci_kind}
-    if variable is None:
-        found = [means(fit, at, target=t, **common) for t in chosen]
-    else:
-        found = [contrasts(fit, variable, values, at, target=t, compare=compare, **common) for t in chosen]
-    names, draws = _quantities(chosen, [_joined(r, MEAN if variable is None else CONTRAST) for r in found])
-    labels = _labels(found[0].table, len(names), () if variable is None else (COMPARES,))
-    quantities = np.tile(np.array(names, dtype=object), len(found[0].table))
-    table = join_columns(labels, {QUANTITY: quantities, **_summarised(draws, choice)}, reserved=(VALUE,))
+    check_choice("scale", scale, Scale)
+    if AVERAGES.isdisjoint(chosen):
+        averaging(fit, over, chosen[0])
+    asked, named, held = same_rows(Question(fit, variable, values, at, compare, by, over, weights, scale), chosen)
+    lines = [target_lines(asked, target) for target in chosen]
+    found = _beside(fit, lines, chosen, choice, keep_draws=keep_draws)
+    labels = found.frame if named is None or by is not None else _named_labels(named, found.frame, variable)
+    names = _names(chosen)
+    quantities = np.tile(np.array(names, dtype=object), len(labels))
+    table = join_columns(labels.loc[labels.index.repeat(len(names))], {QUANTITY: quantities, **found.columns}, reserved=(VALUE,))
     sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
     coords = {str(c): table[c].to_numpy() for c in table.columns[: labels.shape[1] + 1]}
+    draws = xr.Dataset() if found.draws is None else draws_dataset({VALUE: found.draws}, sizes, "row", coords)
     what = "Means" if variable is None else f"Contrasts of {variable}"
-    notes = dict.fromkeys(n for r in found for n in r.notes)
-    first = _joined(found[0], MEAN if variable is None else CONTRAST)
-    caution = _ratio_notes([f"line {i}" for i in range(first.shape[1])], first, draws)
     title = f"{what} for {' and '.join(chosen)}, {scale} scale" + ("" if compare == "difference" else f", {compare}")
-    target = "; ".join(r.target for r in found)
-    return Result(title, target, table, draws_dataset({VALUE: draws}, sizes, "row", coords), (*caution, *notes), choice)
+    return Result(title, "; ".join(x.sentence for x in lines), table, draws, (*found.caution, *held, *found.notes, *run_notes(fit)), choice)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Beside:
+    """Lines of several targets, summarised: labels (a row per line), columns and draws (lines x quantities), and notes."""
+
+    frame: pd.DataFrame
+    columns: dict[str, FloatArray]
+    draws: FloatArray | None
+    caution: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def _beside(fit: Fit, lines: Sequence[TargetLines], targets: Sequence[Target], choice: IntervalChoice, *, keep_draws: bool) -> _Beside:
+    """Compute the lines of all targets, all at once where draws are kept, else a few at a time."""
+    n_draws = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
+    step = lines[0].size if keep_draws else max(1, AT_ONCE // (n_draws * lines[0].width * len(_names(targets))))
+    frames, columns, below, parts = list[pd.DataFrame](), list[dict[str, FloatArray]](), list[_Range](), list[list[Part]]()
+    draws: FloatArray | None = None
+    for first in range(0, lines[0].size, step):
+        here = [line.part(slice(first, min(first + step, line.size))) for line in lines]
+        draws = _quantities([part.draws for part in here])
+        columns.append(_summarised(draws, choice))
+        below.append(_range(here[0].draws, draws))
+        frames.append(max((part.frame for part in here), key=lambda frame: frame.shape[1]))
+        parts.append([replace(part, draws=part.draws[:0]) for part in here])
+    worst = [max(own, key=lambda part: part.bound) for own in zip(*parts, strict=True)]
+    frame = pd.concat(frames).reset_index(drop=True)
+    caution = _ratio_notes([f"line {i}" for i in range(len(frame))], _joined_range(below))
+    joined = {name: np.concatenate([part[name] for part in columns]) for name in columns[0]}
+    notes = tuple(dict.fromkeys(note for part in worst for note in part.notes))
+    return _Beside(frame, joined, draws if keep_draws else None, caution, notes)
+
+
+def _named_labels(named: pd.DataFrame, found: pd.DataFrame, variable: str | None) -> pd.DataFrame:
+    """Label lines by the columns of a grid that not all targets read, each row of it repeated for its contrasts."""
+    labels = named.loc[named.index.repeat(len(found) // len(named))]
+    if variable is None:
+        return labels.reset_index(drop=True)
+    return join_columns(labels, {name: found[name].to_numpy() for name in ("from", "to")}, reserved=(COMPARES,))
 
 
 def _targets(targets: Sequence[Target]) -> tuple[Target, ...]:
@@ -170,23 +224,19 @@ def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
         return np.asarray(above / below)
 
 
-def _quantities(targets: Sequence[Target], draws: Sequence[FloatArray]) -> tuple[list[str], FloatArray]:
-    """Names of the quantities of one line, and draws (S, lines x quantities)."""
+def _names(targets: Sequence[Target]) -> list[str]:
+    """Names of the quantities of one line."""
     first = targets[0]
-    names: list[str] = [*targets]
+    return [*targets, *(f"{target} {how} {first}" for target in targets[1:] for how in ("minus", "over"))]
+
+
+def _quantities(draws: Sequence[FloatArray]) -> FloatArray:
+    """Draws (S, lines x quantities) of the quantities, from those (S, lines) of each target."""
     parts = [*draws]
-    for target, values in zip(targets[1:], draws[1:], strict=True):
-        names += [f"{target} minus {first}", f"{target} over {first}"]
+    for values in draws[1:]:
         parts += [values - draws[0], _ratio(values, draws[0])]
     stacked = np.stack(parts, axis=2)
-    return names, stacked.reshape(len(stacked), -1)
-
-
-def _labels(table: pd.DataFrame, times: int, without: Sequence[str]) -> pd.DataFrame:
-    """Columns that tell lines apart, each line repeated; a sentence that names one target only is left out."""
-    names = [str(c) for c in table.columns]
-    kept = [n for n in names[: names.index("mean")] if n not in without]
-    return table.loc[table.index.repeat(times), kept]
+    return np.asarray(stacked.reshape(len(stacked), -1))
 
 
 def _summarised(draws: FloatArray, choice: IntervalChoice) -> dict[str, FloatArray]:
@@ -196,12 +246,29 @@ def _summarised(draws: FloatArray, choice: IntervalChoice) -> dict[str, FloatArr
     return {name: np.where(finite, values, np.nan) for name, values in found.items()}
 
 
-def _ratio_notes(names: Sequence[str], below: FloatArray, ratio: FloatArray) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Range:
+    """Smallest and largest draw (k,) of what ratios are divided by, and whether all ratios are finite."""
+
+    low: FloatArray
+    high: FloatArray
+    finite: bool
+
+
+def _range(below: FloatArray, ratio: FloatArray) -> _Range:
+    return _Range(below.min(axis=0), below.max(axis=0), bool(np.isfinite(ratio).all()))
+
+
+def _joined_range(parts: Sequence[_Range]) -> _Range:
+    return _Range(np.concatenate([p.low for p in parts]), np.concatenate([p.high for p in parts]), all(p.finite for p in parts))
+
+
+def _ratio_notes(names: Sequence[str], below: _Range) -> tuple[str, ...]:
     """Say where a ratio has no value, and where its mean may not exist."""
     notes = []
-    if not np.isfinite(ratio).all():
+    if not below.finite:
         notes.append("A ratio is missing where its denominator is zero in some draw.")
-    both = [name for name, low, high in zip(names, below.min(axis=0), below.max(axis=0), strict=True) if low < 0.0 < high]
+    both = [name for name, low, high in zip(names, below.low, below.high, strict=True) if low < 0.0 < high]
     if both:
         listed = ", ".join(both[:5]) + (", ..." if len(both) > 5 else "")
         notes.append(f"The denominator of the ratio has both signs in the draws ({listed}): read its median and interval, not mean and sd.")

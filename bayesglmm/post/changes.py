@@ -1,13 +1,12 @@
-r"""Rows of a change: the derivative of a row with respect to a number, the difference of two rows, and whose effects count.
+r"""Rows of a change: the derivative of a row with respect to a number, and the difference of two rows.
 
 A change is a :class:`~bayesglmm.post.rows.Rows` like any other, so that its mean :math:`do + dx'\beta` and its variance over subjects
 :math:`dz' D dz` come from the same functions as those of a level.
 """
 
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any, Final
 
 import numpy as np
@@ -53,62 +52,7 @@ class _Points:
     second: FloatArray
 
 
-def chosen_factors(fit: Fit, over: Collection[str] | str | None) -> tuple[str, ...]:
-    """Names of the grouping factors whose levels are the subjects: those named, all when None.
-
-    Raises
-    ------
-    ArgumentError
-        If the model has no grouping factor, or one is named that it does not have; lists all and the nearest.
-    """
-    known = tuple(dict.fromkeys(g.name for g in fit.design.groups))
-    if not known:
-        raise ArgumentError(
-            "the model has no grouping factor, so subjects do not differ", where=fit.spec.formula, fix="add one, such as (1 | subject)"
-        )
-    if over is None:
-        return known
-    listed = f"the factors are: {', '.join(known)}"
-    if isinstance(over, Mapping) or not isinstance(over, Collection):
-        raise ArgumentError(f"over={over!r} is neither a name nor a list of names", fix=f"name grouping factors; {listed}")
-    names = [over] if isinstance(over, str) else list(over)
-    if not names:
-        raise ArgumentError("over names no grouping factor", where=f"over={over!r}", fix=f"leave it out for all; {listed}")
-    for name in names:
-        if name not in known:
-            near = get_close_matches(str(name), known, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise ArgumentError(f"over names {name!r}, which is no grouping factor of the model", fix=f"{hint}{listed}")
-    return tuple(n for n in known if n in names)
-
-
-def subject_words(factors: Sequence[str], *, single: bool = False) -> str:
-    """Say who the subjects are: levels of one factor, combinations of one level of each of several.
-
-    Parameters
-    ----------
-    factors
-        Names of grouping factors, at least one.
-    single
-        Whether one subject is meant.
-    """
-    if len(factors) == 1:
-        return f"level{'' if single else 's'} of {factors[0]}"
-    return f"combination{'' if single else 's'} of levels of {', '.join(factors[:-1])} and {factors[-1]}"
-
-
-def others_at_zero(fit: Fit, factors: Sequence[str]) -> str:
-    """Say whose random effects are held at zero; empty when nobody's are."""
-    others = [n for n in dict.fromkeys(g.name for g in fit.design.groups) if n not in factors]
-    return f"; random effects of {', '.join(others)} at zero" if others else ""
-
-
-def only(fit: Fit, rows: Rows, factors: Sequence[str]) -> Rows:
-    """Keep the effect columns of some factors; those of the others become zero, so that their effects add nothing."""
-    return replace(rows, Z=tuple(z if g.name in factors else np.zeros_like(z) for g, z in zip(fit.design.groups, rows.Z, strict=True)))
-
-
-def slope_rows(fit: Fit, variable: str, at: Any) -> Rows:
+def slope_rows(fit: Fit, variable: str, at: Any, *, given: Collection[str] = ()) -> Rows:
     r"""Differentiate rows with respect to one number: :math:`\partial x / \partial t` and :math:`\partial z / \partial t`.
 
     Every column of the design is differentiated by differences of fourth order, with the points and steps of
@@ -125,11 +69,13 @@ def slope_rows(fit: Fit, variable: str, at: Any) -> Rows:
     at
         Rows at which the slope is taken, as for :func:`bayesglmm.post.rows.build_rows`, None and an empty mapping for one row. A grid that
         does not name ``variable`` has it at its mean in the data; repeated values of it count once.
+    given
+        Names of grouping factors of which each row names a level.
 
     Returns
     -------
     Rows
-        X, offset and Z are the derivatives; ``frame`` are the rows.
+        X, offset and Z are the derivatives; ``frame`` and ``index`` are those of the rows.
 
     Raises
     ------
@@ -143,13 +89,13 @@ def slope_rows(fit: Fit, variable: str, at: Any) -> Rows:
         If a row, or one a little to its side, cannot be coded.
     """
     _check_number(fit, variable)
-    rows = _named(fit, variable, {} if at is None else at)
-    base = build_rows(fit, rows, target="population")
+    rows = _named(fit, variable, {} if at is None else at, given)
+    base = build_rows(fit, rows, target="population", given=given)
     trained = fit.frame[variable].to_numpy(dtype=np.float64)
     around = _points(variable, base.frame[variable].to_numpy(dtype=np.float64), trained)
     here, design = _stack(base), _stack(build_rows(fit, None, target="population"))
     # the rows themselves are subtracted first, so that the derivative of a constant column is zero exactly
-    near = np.stack([_stack(_shifted(fit, rows, base, variable, p)) - here for p in around.points])
+    near = np.stack([_stack(_shifted(fit, rows, base, (variable, p), given)) - here for p in around.points])
     found = np.einsum("jn,jnk->nk", around.fourth, near)
     typical = np.ptp(design, axis=0) / np.ptp(trained)
     rough = np.flatnonzero(_rough(around, near, found, typical))
@@ -162,7 +108,7 @@ def slope_rows(fit: Fit, variable: str, at: Any) -> Rows:
     return _unstack(found, base)
 
 
-def pair_rows(fit: Fit, at: Any, versus: Any) -> RowPair:
+def pair_rows(fit: Fit, at: Any, versus: Any, *, given: Collection[str] = ()) -> RowPair:
     """Rows to compare within a subject: those of ``at`` with those of ``versus``, one of them with all when it is a single row.
 
     Parameters
@@ -172,6 +118,8 @@ def pair_rows(fit: Fit, at: Any, versus: Any) -> RowPair:
     at, versus
         As for :func:`bayesglmm.post.rows.build_rows`; ``versus`` is subtracted. Without ``versus``, ``at`` has two rows, and the first is
         subtracted from the second.
+    given
+        Names of grouping factors of which each row names a level.
 
     Raises
     ------
@@ -180,10 +128,10 @@ def pair_rows(fit: Fit, at: Any, versus: Any) -> RowPair:
     ColumnError, DesignWarning, MissingValueError
         If a row is not what it must be.
     """
-    second = build_rows(fit, {} if at is None else at, target="population")
+    second = build_rows(fit, {} if at is None else at, target="population", given=given)
     if versus is not None:
-        _check_versus(fit, versus)
-        first, notes = build_rows(fit, versus, target="population"), second.notes
+        _check_versus(fit, versus, given)
+        first, notes = build_rows(fit, versus, target="population", given=given), second.notes
         if first.notes != notes:
             notes = (*(f"at: {n}" for n in notes), *(f"versus: {n}" for n in first.notes))
         n = max(first.n_rows, second.n_rows)
@@ -197,13 +145,14 @@ def pair_rows(fit: Fit, at: Any, versus: Any) -> RowPair:
     return _pair(_take(second, np.array([0])), _take(second, np.array([1])), second.notes)
 
 
-def _check_versus(fit: Fit, versus: Any) -> None:
+def _check_versus(fit: Fit, versus: Any, given: Collection[str]) -> None:
     """Refuse a grid that names a level; for ``at`` the rows are refused in words that name it."""
-    read = predictor_columns(fit, levels=False)
+    read = predictor_columns(fit, levels=given)
     named = [c for g in fit.design.encoding.groups for c in g.columns if isinstance(versus, Mapping) and c in versus and c not in read]
     if named:
         what = "a grouping factor is named in versus, and its levels are not read here"
-        raise ArgumentError(what, where=f"column {named[0]!r}", fix="leave it out of versus: the levels of all factors are random ones")
+        fix = "leave it out of versus: its levels are random ones. A factor that over leaves out may be named, in at and versus alike"
+        raise ArgumentError(what, where=f"column {named[0]!r}", fix=fix)
 
 
 def _check_number(fit: Fit, variable: str) -> None:
@@ -216,15 +165,17 @@ def _check_number(fit: Fit, variable: str) -> None:
     column = fit.frame[variable]
     coded = any(f.is_categorical and f.column == variable for f in factors)
     if coded or not pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
-        raise ColumnError(f"column {variable!r} is a factor, which has no slope", fix="use of='contrast' with two of its levels")
+        fix = f"compare two of its levels within subjects, heterogeneity(fit, {{{variable!r}: [a, b]}}, of='contrast')"
+        raise ColumnError(f"column {variable!r} is a factor, which has no slope", fix=fix)
 
 
-def _named(fit: Fit, variable: str, at: Any) -> Any:
+def _named(fit: Fit, variable: str, at: Any, given: Collection[str]) -> Any:
     """Put the variable into a grid, each value once; leave a table as it is."""
     if not isinstance(at, Mapping):
         return at
     grid = {**at, variable: at.get(variable, float(fit.frame[variable].astype(float).mean()))}
-    return {**grid, variable: list(dict.fromkeys(build_rows(fit, grid, target="population").frame[variable].tolist()))}
+    frame = build_rows(fit, grid, target="population", given=given).frame
+    return {**grid, variable: list(dict.fromkeys(frame[variable].tolist()))}
 
 
 def _points(variable: str, x: FloatArray, trained: FloatArray) -> _Points:
@@ -267,15 +218,16 @@ def _rough(around: _Points, near: FloatArray, found: FloatArray, typical: FloatA
     return np.asarray(np.any(apart > SMOOTH * np.maximum(np.abs(found), typical), axis=1))
 
 
-def _shifted(fit: Fit, rows: Any, base: Rows, variable: str, values: FloatArray) -> Rows:
+def _shifted(fit: Fit, rows: Any, base: Rows, moved: tuple[str, FloatArray], given: Collection[str]) -> Rows:
     """Code the rows with other values (n,) of the variable, equal ones where the rows have equal ones."""
+    variable, values = moved
     first = ~base.frame[variable].duplicated().to_numpy()
     shifted = {**rows, variable: values[first].tolist()} if isinstance(rows, Mapping) else base.frame.assign(**{variable: values})
     try:
         with warnings.catch_warnings():
             # the rows themselves have been coded with their warnings; a step beside the last one is no extrapolation to speak of
             warnings.simplefilter("ignore", DesignWarning)
-            return build_rows(fit, shifted, target="population")
+            return build_rows(fit, shifted, target="population", given=given)
     except MissingValueError as error:
         fix = f"a slope needs values on both sides: choose {variable} farther from the edge"
         raise MissingValueError(error.what, where=error.where, fix=fix) from error
@@ -290,13 +242,13 @@ def _unstack(columns: FloatArray, like: Rows) -> Rows:
     """Take the columns of a design apart again."""
     p, widths = like.X.shape[1], [z.shape[1] for z in like.Z]
     Z = np.split(columns[:, p + 1 :], np.cumsum(widths)[:-1], axis=1) if widths else []
-    return replace(like, X=columns[:, :p], offset=columns[:, p], Z=tuple(Z), index=())
+    return replace(like, X=columns[:, :p], offset=columns[:, p], Z=tuple(Z))
 
 
 def _take(rows: Rows, which: IntArray) -> Rows:
     """Take some rows, in the order given."""
-    Z, frame = tuple(z[which] for z in rows.Z), rows.frame.iloc[which].reset_index(drop=True)
-    return replace(rows, frame=frame, X=rows.X[which], offset=rows.offset[which], Z=Z, index=())
+    part = rows.take(which)
+    return replace(part, frame=part.frame.reset_index(drop=True))
 
 
 def _pair(first: Rows, second: Rows, notes: tuple[str, ...]) -> RowPair:

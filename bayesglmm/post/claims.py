@@ -2,7 +2,8 @@
 
 ``expression relation expression``, where an expression is made of numbers, names of parameters, ``+ - * /``, parentheses and ``abs``,
 ``exp``, ``log``. A name is a label as ``summary`` prints it, ``drug[ddI]``, ``obstime:drug[ddI]``, ``1|patient_sigma``; at each place the
-longest label that fits is read, so that brackets, bars and colons need no quotes. Any label may stand in back-quotes.
+longest label that fits is read, so that brackets, bars and colons need no quotes. Any label may stand in back-quotes. A name with blanks
+keeps those that its label has: in an expression nobody could tell where it ends without them.
 """
 
 import re
@@ -14,6 +15,7 @@ import numpy as np
 
 from bayesglmm.errors import ArgumentError, FormulaError
 from bayesglmm.post.affine import FUNCTIONS, Quantity, add, apply, divide, multiply, number, parameter, subtract
+from bayesglmm.spec.names import QUOTE
 from bayesglmm.spec.tokenizer import fault
 from bayesglmm.spec.vocabulary import nearest
 from bayesglmm.types import FloatArray
@@ -245,6 +247,9 @@ def _goes_on(text: str, at: int) -> bool:
 
 def _unknown(text: str, at: int, labels: Sequence[str]) -> FormulaError:
     """Make the error for what is neither label, number nor operator."""
+    meant = _meant(text, at, labels)
+    if meant:
+        return fault(text, at, "this name lacks its back-quotes", f"inside an expression they are needed, write {meant}")
     stop = at
     while stop < len(text) and (("a" + text[stop]).isidentifier() or text[stop] in ":|.`["):
         closing = text.find("]", stop) if text[stop] == "[" else stop
@@ -257,6 +262,12 @@ def _unknown(text: str, at: int, labels: Sequence[str]) -> FormulaError:
     if text[stop:].lstrip().startswith("("):
         return fault(text, at, f"the function {name}() is not known", f"{nearest(name, list(FUNCTIONS))}Known: {', '.join(FUNCTIONS)}")
     return fault(text, at, f"there is no parameter {name!r}", _known(name, labels))
+
+
+def _meant(text: str, at: int, labels: Sequence[str]) -> str:
+    """Name the label that stands here without its back-quotes; empty when there is none."""
+    found = [label for label in labels if QUOTE in label and text.startswith(label.replace(QUOTE, ""), at)]
+    return max(found, key=len, default="")
 
 
 def _known(name: str, labels: Sequence[str]) -> str:

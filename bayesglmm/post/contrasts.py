@@ -10,9 +10,11 @@ from bayesglmm.design.table import row_count
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.contrast import COMPARISONS, NULL, Compare
+from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import IntervalChoice, make_interval, summarise
 from bayesglmm.post.lines import Lines, line_draws, lines_beyond, summarise_versions
 from bayesglmm.post.result import Result, join_columns, run_notes
+from bayesglmm.post.rows import Rows
 from bayesglmm.post.scenarios import Averages, Scene, base_rows, check_variable, make_scene, rows_at, scene_sentence
 from bayesglmm.post.values import Pair, shown, value_pairs
 from bayesglmm.types import FloatArray, Scale, Target, check_choice
@@ -64,6 +66,7 @@ class Comparison:
     positive: bool = False
 
 
+@takes_fit
 def contrasts(  # noqa: PLR0913 (one public call; all but four are keywords)
     fit: Fit,
     variable: str,
@@ -101,7 +104,8 @@ def contrasts(  # noqa: PLR0913 (one public call; all but four are keywords)
         grid, ``{}`` for one row with the other columns at their mean or reference level; any table for new rows, its column of the
         variable not being used.
     target
-        Whose mean; there is no default. ``group`` takes levels from ``at``; from None, each row of the data keeps its own.
+        Whose mean; there is no default. ``group`` takes levels from ``at``; from None, each row of the data keeps its own. Where the
+        variable is a factor that is nested in another one, the level of that other one follows it, unless a table or grid names it.
     compare
         ``difference``; ``ratio``, of positive means; ``odds_ratio``, of means between 0 and 1.
     scale
@@ -136,11 +140,22 @@ def contrasts(  # noqa: PLR0913 (one public call; all but four are keywords)
     choice = make_interval(ci_prob, ci_kind)
     how = replace(make_comparison(fit, target, compare, scale), keep_draws=keep_draws)
     scene = make_scene(variable, at, by=by, over=over, weights=weights)
+    return compare_pairs(fit, scene, scene_pairs(fit, scene, values, target), how, choice)
+
+
+def scene_pairs(fit: Fit, scene: Scene, values: Any, target: Target) -> tuple[Pair, ...]:
+    """Pairs of values to be compared, from what a caller says, checked with the rows.
+
+    Raises
+    ------
+    ArgumentError, ColumnError
+        If the target's mean does not depend on the variable, the values are no two different ones, or nobody named so many of them.
+    """
     check_variable(fit, scene, target)
-    pairs = value_pairs(fit, variable, values)
+    pairs = value_pairs(fit, scene.variable, values)
     if values is None:
         _check_size(fit, scene, pairs, target)
-    return compare_pairs(fit, scene, pairs, how, choice)
+    return pairs
 
 
 def make_comparison(fit: Fit, target: Target, compare: Compare, scale: Scale) -> Comparison:
@@ -207,15 +222,14 @@ def compare_pairs(fit: Fit, scene: Scene, pairs: Sequence[Pair], how: Comparison
     ArgumentError, ColumnError, LevelError, MissingValueError, FamilyError
         As for :func:`contrasts`.
     """
-    grid = isinstance(scene.at, Mapping)
-    if grid and scene.variable in scene.at:
-        fix = "take it out of at, and name its values as values=[...]"
-        raise ArgumentError("at names the column whose values are compared", where=f"column {scene.variable!r}", fix=fix)
-    values = list({repr(v): v for pair in pairs for v in pair}.values())
-    base = None if grid else base_rows(fit, scene, how.target)
-    versions = [rows_at(fit, scene, base, v, how.target) for v in values]
-    work = _Work(fit, _positions(values, pairs), how, choice)
-    found = summarise_versions(fit, scene, versions, how.target, work.summary, keep_draws=how.keep_draws)
+    versions, work = prepare_pairs(fit, scene, pairs, how)
+
+    def summary(found: Averages, first: int) -> tuple[dict[str, FloatArray], FloatArray]:
+        draws = work.draws(found, first)
+        columns = summarise(draws, choice)
+        return columns | ({"prob_positive": np.mean(draws > NULL[how.compare], axis=0)} if how.positive else {}), draws
+
+    found = summarise_versions(fit, scene, versions, how.target, summary, keep_draws=how.keep_draws)
     numbers: dict[str, Any] = {"from": _column(p[0] for p in pairs), "to": _column(p[1] for p in pairs)}
     numbers[COMPARES] = np.array([_words(fit, scene, found, how, pair) for pair in pairs], dtype=object)
     columns = {name: np.tile(column, len(found.frame)) for name, column in numbers.items()} | found.columns
@@ -227,22 +241,37 @@ def compare_pairs(fit: Fit, scene: Scene, pairs: Sequence[Pair], how: Comparison
         scene_sentence(fit, scene, how.target),
         table,
         line_draws(fit, CONTRAST, found.draws, table.iloc[:, : found.frame.shape[1] + len(numbers)]),
-        (*found.notes, *_notes(found, how), *run_notes(fit)),
+        (*found.notes, *contrast_notes(how, single=found.single), *run_notes(fit)),
         choice,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
-    """How averages become contrasts of pairs, ``positions`` being where the two values of each pair are among all of them."""
+class Work:
+    """How averages become contrasts of pairs.
+
+    Attributes
+    ----------
+    fit
+        A fit.
+    positions
+        Where the two values of each pair are among all of them.
+    how
+        What is compared.
+    """
 
     fit: Fit
     positions: Sequence[tuple[int, int]]
     how: Comparison
-    choice: IntervalChoice
 
-    def summary(self, found: Averages, first: int) -> tuple[dict[str, FloatArray], FloatArray]:
-        """Summaries and draws (S, k x pairs), the pairs of one cell beside each other."""
+    def draws(self, found: Averages, first: int) -> FloatArray:
+        """Draws (S, k x pairs), the pairs of one average beside each other; the first average is number ``first`` of all.
+
+        Raises
+        ------
+        ArgumentError
+            If one is beyond the range of double precision.
+        """
         before, after = found.eta[:, :, [p[0] for p in self.positions]], found.eta[:, :, [p[1] for p in self.positions]]
         how = self.how
         with np.errstate(over="ignore", invalid="ignore"):
@@ -255,10 +284,31 @@ class _Work:
                 where=f"{how.compare} on the {how.scale} scale, {lines}",
                 fix=f"compare closer values, or {"use scale='link'" if plain else "compare='difference' on the response scale"}",
             )
-        columns = summarise(draws, self.choice)
-        if how.positive:
-            columns["prob_positive"] = np.mean(draws > NULL[how.compare], axis=0)
-        return columns, draws
+        return draws
+
+
+def prepare_pairs(fit: Fit, scene: Scene, pairs: Sequence[Pair], how: Comparison) -> tuple[list[Rows], Work]:
+    """Rows with the variable at each of the values of the pairs, and how averages over them are compared.
+
+    Raises
+    ------
+    ArgumentError, ColumnError, LevelError, MissingValueError, FamilyError
+        As for :func:`contrasts`.
+    """
+    grid = isinstance(scene.at, Mapping)
+    if grid and scene.variable in scene.at:
+        fix = "take it out of at, and name its values as values=[...]"
+        raise ArgumentError("at names the column whose values are compared", where=f"column {scene.variable!r}", fix=fix)
+    values = list({repr(v): v for pair in pairs for v in pair}.values())
+    base = None if grid else base_rows(fit, scene, how.target)
+    versions = [rows_at(fit, scene, base, v, how.target) for v in values]
+    return versions, Work(fit, _positions(values, pairs), how)
+
+
+def pair_columns(pairs: Sequence[Pair], times: int) -> dict[str, Any]:
+    """Columns ``from`` and ``to`` of so many averages, the pairs of one average beside each other."""
+    columns = {"from": _column(p[0] for p in pairs), "to": _column(p[1] for p in pairs)}
+    return {name: np.tile(column, times) for name, column in columns.items()}
 
 
 def _positions(values: Sequence[Any], pairs: Sequence[Pair]) -> list[tuple[int, int]]:
@@ -298,7 +348,8 @@ def _link_name(fit: Fit, how: Comparison) -> str:
     return f" ({fit.link.name})" if how.scale == "link" else ""
 
 
-def _notes(found: Lines, how: Comparison) -> tuple[str, ...]:
-    if found.single or (how.compare == "difference" and how.scale == "response"):
+def contrast_notes(how: Comparison, *, single: bool) -> tuple[str, ...]:
+    """Say what is averaged first, where it matters; ``single`` where every average is one row."""
+    if single or (how.compare == "difference" and how.scale == "response"):
         return ()
     return ("Means are averaged over rows before they are compared: the comparison of averages, not the average of comparisons.",)

@@ -7,21 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesglmm.design.expressions import unknown_column
-from bayesglmm.design.records import label
-from bayesglmm.errors import ArgumentError, LevelError
 from bayesglmm.fit.fit import Fit
-from bayesglmm.post.intervals import IntervalChoice, make_interval, summarise
+from bayesglmm.post.axis import axis_rows, chosen_factor, chosen_levels, mean_words
+from bayesglmm.post.door import takes_fit
+from bayesglmm.post.intervals import IntervalChoice, make_interval
 from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fit_parameters, fixed_eta, term_eta
+from bayesglmm.post.ranges import overflow_notes, summarise_means
 from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
-from bayesglmm.post.rows import Rows, build_rows, predictor_columns
+from bayesglmm.post.rows import Rows
 from bayesglmm.post.targets import TARGETS, Setting
-from bayesglmm.post.values import is_factor
 from bayesglmm.types import FloatArray
 
 CURVE = "curve"
-POINTS = 50
-"""Values along a numeric covariate."""
 GROUPS = 13
 """Groups that are shown, evenly spaced by rank."""
 SUMMARIES = ("average_subject", "population")
@@ -36,6 +33,7 @@ class _Curve:
     draws: FloatArray
 
 
+@takes_fit
 def curves(  # noqa: PLR0913 (one public call; all but two are keywords)
     fit: Fit,
     variable: str,
@@ -85,68 +83,21 @@ def curves(  # noqa: PLR0913 (one public call; all but two are keywords)
         If the link has no population mean.
     """
     choice = make_interval(ci_prob, ci_kind)
-    name = _factor(fit, factor)
-    rows = _rows(fit, variable, dict(at or {}), values)
+    name = chosen_factor(fit, factor)
+    rows = axis_rows(fit, variable, dict(at or {}), values)
     parameters = fit_parameters(fit, effects=True)
-    lines = [_group_curve(fit, parameters, rows, name, level) for level in _levels(fit, parameters, name, groups)]
+    lines = [_group_curve(fit, parameters, rows, name, level) for level in chosen_levels(fit, parameters, name, groups)]
     lines += [_Curve(target, "", _mean_curve(fit, parameters, rows, target)) for target in SUMMARIES]
     table = pd.concat([_table(line, rows.frame[[variable]], choice) for line in lines], ignore_index=True)
     draws = np.concatenate([line.draws for line in lines], axis=1)
     sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
     dataset = draws_dataset({CURVE: draws}, sizes, "row", {"target": table["target"].to_numpy(dtype=object)})
+    dataset = dataset.assign_attrs(mean=mean_words(fit))
     others = sorted({g.name for g in fit.design.groups} - {name})
     held = (f"In the lines of single groups the random effects of {', '.join(others)} are at zero.",) if others else ()
+    notes = (*rows.notes, *overflow_notes(table["mean"].to_numpy()), *held, *run_notes(fit))
     target = f"group (levels of {name}), average_subject (all random effects zero) and population (averaged over all random effects)"
-    return Result(f"Means along {variable}, response scale", target, table, dataset, (*rows.notes, *held, *run_notes(fit)), choice)
-
-
-def _factor(fit: Fit, factor: str | None) -> str:
-    known = list(dict.fromkeys(g.name for g in fit.design.groups))
-    if not known:
-        raise ArgumentError("the model has no grouping factor", where=fit.spec.formula, fix="add one, such as (1 | subject)")
-    if factor is not None and factor not in known:
-        raise ArgumentError(f"factor={factor!r} is no grouping factor of the model", fix=f"the factors are: {', '.join(known)}")
-    return known[0] if factor is None else factor
-
-
-def _rows(fit: Fit, variable: str, at: dict[str, Any], values: Sequence[Any] | None) -> Rows:
-    """Make one row per value of the variable, everything else held."""
-    needed = predictor_columns(fit, levels=False)
-    if variable not in needed:
-        raise unknown_column(variable, list(needed))
-    if variable in at:
-        raise ArgumentError(f"{variable!r} is the covariate along the axis", where="at", fix="give its values with values=")
-    several = [n for n, v in at.items() if np.iterable(v) and not (isinstance(v, str) and v != "all")]
-    if several:
-        raise ArgumentError("a curve has one value of every other covariate", where=f"at, {several[0]!r}", fix="call once per value")
-    return build_rows(fit, {**at, variable: _values(fit, variable) if values is None else list(values)}, target="population")
-
-
-def _values(fit: Fit, variable: str) -> Any:
-    if is_factor(fit, variable):
-        return "all"
-    column = fit.frame[variable]
-    return np.linspace(float(column.min()), float(column.max()), POINTS).tolist()
-
-
-def _levels(fit: Fit, parameters: Parameters, factor: str, groups: int | Sequence[Any]) -> list[int]:
-    """Positions of the levels that are shown, in the order of their first effect."""
-    at = next(k for k, g in enumerate(fit.design.groups) if g.name == factor)
-    names, b = [label(level) for level in fit.design.groups[at].levels], parameters.groups[at].b
-    if b is None:
-        raise ArgumentError("these parameters were taken without random effects", fix="take them with effects=True")
-    order = np.argsort(b[:, :, 0].mean(axis=0), kind="stable")
-    if isinstance(groups, int | np.integer):
-        if groups < 0:
-            raise ArgumentError(f"groups={groups} is no number of groups", fix="give a number from 0, or a list of levels")
-        chosen = np.unique(np.linspace(0, len(order) - 1, min(int(groups), len(order))).round().astype(int))
-        return [int(j) for j in order[chosen]] if groups else []
-    if isinstance(groups, str):
-        raise ArgumentError(f"groups={groups!r} is one text", fix=f"give a list of levels, [{groups!r}]")
-    unknown = [label(g) for g in groups if label(g) not in names]
-    if unknown:
-        raise LevelError("the fit has not seen these levels", where=f"{factor}: {', '.join(unknown)}", fix="name observed levels")
-    return [names.index(label(g)) for g in groups]
+    return Result(f"Means along {variable}, response scale", target, table, dataset, notes, choice)
 
 
 def _group_curve(fit: Fit, parameters: Parameters, rows: Rows, factor: str, level: int) -> _Curve:
@@ -169,4 +120,4 @@ def _mean_curve(fit: Fit, parameters: Parameters, rows: Rows, target: Any) -> Fl
 
 def _table(line: _Curve, x: pd.DataFrame, choice: IntervalChoice) -> pd.DataFrame:
     labels = {"target": np.full(len(x), line.target), "level": np.full(len(x), line.level, dtype=object)}
-    return join_columns(x, {**labels, **summarise(line.draws, choice)}, reserved=(CURVE,))
+    return join_columns(x, {**labels, **summarise_means(line.draws, choice)}, reserved=(CURVE,))

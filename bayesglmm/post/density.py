@@ -7,11 +7,13 @@ import numpy as np
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.draws import auxiliary_draws, flatten
 from bayesglmm.fit.fit import Fit
+from bayesglmm.post.door import takes_fit
 from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fit_parameters, fixed_eta, group_eta
 from bayesglmm.post.rows import Rows, build_rows
 from bayesglmm.types import FloatArray, IntArray
 
 
+@takes_fit
 def log_likelihood(fit: Fit, rows: Sequence[int] | IntArray | None = None) -> FloatArray:
     r"""Pointwise log likelihood :math:`w_i \log p(y_i \mid \eta_i)`, random effects included (conditional on the groups).
 

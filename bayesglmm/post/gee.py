@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -34,16 +34,19 @@ from bayesglmm.design.table import DroppedRows, column_names, read_table
 from bayesglmm.errors import ArgumentError, DesignError, MissingValueError, NotBuiltError
 from bayesglmm.numerics.working import FORMS, Form
 from bayesglmm.post.gee_problem import Problem, crossing, fixed_contrasts, make_problem, sorted_rows, with_groups
-from bayesglmm.post.intervals import IntervalChoice, make_interval
+from bayesglmm.post.intervals import IntervalChoice, check_probability
 from bayesglmm.post.result import Result
 from bayesglmm.spec.built import check_built
 from bayesglmm.spec.model_spec import ModelSpec, expand_spec, make_spec
-from bayesglmm.types import FloatArray, Missing, check_choice
+from bayesglmm.spec.names import unquoted
+from bayesglmm.types import FloatArray, IntervalKind, Missing, check_choice
 
 type Structure = Literal["independence", "exchangeable", "ar1"]
 
 TARGET = "population: marginal model, no random effects"
 FIXED, WORKING = "fixed", "working"
+WALD: Final = "wald"
+"""Kind of the intervals, which are those of no posterior."""
 
 ITERATIONS = 200
 CLOSE = 1e-7
@@ -70,6 +73,17 @@ _LINKS: Final[Mapping[str, Any]] = MappingProxyType(
         "cauchit": links.Cauchy,
     }
 )
+
+
+class ConfidenceInterval(IntervalChoice):
+    """The level of Wald confidence intervals: an estimate plus and minus a normal quantile of its standard error."""
+
+    __slots__ = ()
+
+    @property
+    def text(self) -> str:
+        """``95 % Wald confidence interval``."""
+        return f"{100 * self.prob:g} % Wald confidence interval"
 
 
 def gee(  # noqa: PLR0913 (one public call; all but two are keywords)
@@ -100,7 +114,8 @@ def gee(  # noqa: PLR0913 (one public call; all but two are keywords)
     family, link, weights, offset, contrasts, functions, missing
         As for :func:`glmm`: columns are coded and labelled alike, and ``missing="drop"`` leaves out the rows that a mixed model would.
     groups
-        Grouping column, or ``"g:h"``; instead of the formula's first group term. Rows of different groups count as independent.
+        Grouping column, or ``"g:h"``, back-quoted or not, instead of the formula's first group term. Rows of different groups count as
+        independent.
     structure
         Working correlation within a group: ``independence``; ``exchangeable``, one correlation for all pairs; ``ar1``,
         :math:`\rho^{|t_s - t_t|}`.
@@ -139,7 +154,8 @@ def gee(  # noqa: PLR0913 (one public call; all but two are keywords)
     over the dispersion, the autoregressive one fits the powers of rho to these products by least squares; neither subtracts the number of
     coefficients. R's geepack computes the same. GEE is valid when visits are missing completely at random.
     """
-    choice = make_interval(ci_prob, "eti")
+    choice = ConfidenceInterval(check_probability("ci_prob", ci_prob), cast(IntervalKind, WALD))
+    time = unquoted(time) if isinstance(time, str) else time
     check_choice("structure", structure, Structure)
     _check_correlation(structure, correlation, time)
     record, function = family_and_link(family, link)

@@ -17,6 +17,7 @@ from bayesglmm.numerics.links import Link
 from bayesglmm.numerics.working import Clusters
 from bayesglmm.spec.gate import quote
 from bayesglmm.spec.model_spec import ModelSpec
+from bayesglmm.spec.names import unquoted
 from bayesglmm.spec.terms import GroupTerm, Part
 from bayesglmm.types import FloatArray, IntArray
 
@@ -96,8 +97,8 @@ def with_groups(spec: ModelSpec, groups: str | None, columns: Sequence[str]) -> 
         return spec
     if not isinstance(groups, str):
         raise ArgumentError(f"groups= takes the name of a column, not {type(groups).__name__}", fix="for example groups='patient'")
-    names = [groups] if groups in columns else groups.split(":")
-    return replace(spec, groups=(GroupTerm(tuple(quote(n.strip()) for n in names), Part(True, ())), *spec.groups))
+    names = [groups] if unquoted(groups) in columns else groups.split(":")
+    return replace(spec, groups=(GroupTerm(tuple(quote(unquoted(n.strip())) for n in names), Part(True, ())), *spec.groups))
 
 
 def fixed_contrasts(spec: ModelSpec, table: Table, functions: Functions) -> tuple[tuple[str, str], ...]:

@@ -1,6 +1,6 @@
 r"""Ratios between two random groups: median and interval odds ratios, and the share of pairs that go against the coefficient."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,12 +16,14 @@ from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.covariance import linear_predictor_variance
 from bayesglmm.numerics.heterogeneity import opposite_sign_share
 from bayesglmm.numerics.spread import interval_ratio, median_ratio
-from bayesglmm.post.changes import chosen_factors, pair_rows
+from bayesglmm.post.changes import pair_rows
+from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import IntervalChoice, check_probability, make_interval, summarise
 from bayesglmm.post.linear_predictor import Parameters, fit_parameters, fixed_eta
 from bayesglmm.post.odds_ratios import ratio_name, slope_notes, slopes_of
 from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
-from bayesglmm.post.rows import build_rows
+from bayesglmm.post.rows import build_rows, predictor_columns
+from bayesglmm.post.subjects import chosen_factors
 from bayesglmm.spec.gate import names_in
 from bayesglmm.spec.terms import INTERCEPT as CONSTANT_EFFECT
 from bayesglmm.spec.terms import Part
@@ -53,6 +55,7 @@ class _Pairs:
     notes: tuple[str, ...]
 
 
+@takes_fit
 def median_odds_ratio(
     fit: Fit, at: Any = None, *, over: Collection[str] | str | None = None, ci_prob: float = 0.95, ci_kind: str = "eti"
 ) -> Result:
@@ -60,8 +63,8 @@ def median_odds_ratio(
 
     .. math:: \mathrm{MOR} = \exp(\sqrt w\,\Phi^{-1}(3/4)), \qquad w = 2 v, \quad v = \textstyle\sum_t z_t' D_t z_t
 
-    the median, over pairs of random levels of the factor, of the ratio of the higher to the lower odds; the other factors' levels are the
-    same. Under the log link the median ratio of means, under cloglog the median hazard ratio.
+    the median, over pairs of random levels of the factor, of the ratio of the higher to the lower odds; the effects of the other
+    factors are equal and cancel. Under the log link the median ratio of means, under cloglog the median hazard ratio.
 
     Parameters
     ----------
@@ -71,8 +74,8 @@ def median_odds_ratio(
         Rows at which the levels are compared, as for :func:`bayesglmm.post.heterogeneity.heterogeneity`. None compares them by their
         random intercepts alone, where the columns with random slopes are zero.
     over
-        Names of the factors that are asked for; all when None. Levels of the others are the same in both groups, so that their effects
-        cancel; in :func:`bayesglmm.post.means.means` they are given, and count.
+        Names of the factors that are asked for; all when None. Effects of the others are equal in both groups and cancel, so that no level
+        of them is named (in :func:`bayesglmm.post.means.means` they are given, and count).
     ci_prob, ci_kind
         Level and kind (``eti``, ``hdi``) of the intervals.
 
@@ -97,6 +100,7 @@ def median_odds_ratio(
     """
     choice = make_interval(ci_prob, ci_kind)
     name, factors = ratio_name(fit), chosen_factors(fit, over)
+    _refuse_levels(fit, at, "at")
     parameters = fit_parameters(fit, effects=False)
     rows = None if at is None else build_rows(fit, at, target="population")
     if rows is None:
@@ -109,7 +113,7 @@ def median_odds_ratio(
     numbers = {"factor": np.array(list(factors) * len(frame), dtype=object), **summarise(draws, choice)}
     table = join_columns(_repeated(frame, len(factors)), numbers, reserved=(RATIO,))
     sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
-    target = "two random levels of a factor, old or new, at equal covariates and equal levels of the other factors: exp|z'(b1 - b2)|"
+    target = f"two random levels of a factor, old or new, at equal covariates{_cancelled(fit)}: exp|z'(b1 - b2)|"
     note = f"Median, over pairs of levels, of the {name.singular} of the higher to the lower one; 1 when all are equal."
     return Result(
         f"Median {name.singular} of two levels",
@@ -121,6 +125,7 @@ def median_odds_ratio(
     )
 
 
+@takes_fit
 def interval_odds_ratio(  # noqa: PLR0913 (one public call; all but two are keywords)
     fit: Fit,
     at: Any = None,
@@ -136,9 +141,9 @@ def interval_odds_ratio(  # noqa: PLR0913 (one public call; all but two are keyw
     .. math:: \exp(dx'\beta \pm \sqrt w\,\Phi^{-1}((1 + level) / 2)), \qquad \text{opposed: } \Phi(-|dx'\beta| / \sqrt w),
               \qquad w = z_1' D z_1 + z_2' D z_2
 
-    One random level of a factor at (x1, z1) is compared with another one at (x2, z2), the other factors' levels being the same. Over such
-    pairs the interval holds the share ``level`` of the odds ratios (0.8: IOR-80); ``opposed`` is the share of them on the other side of
-    one than :math:`\exp(dx'\beta)`. Wide intervals that hold one say that the groups differ more than the covariate moves them.
+    One random level of a factor at (x1, z1) is compared with another one at (x2, z2), the effects of the other factors being equal.
+    Over such pairs the interval holds the share ``level`` of the odds ratios (0.8: IOR-80); ``opposed`` is the share of them on the other
+    side of one than :math:`\exp(dx'\beta)`. Wide intervals that hold one say that the groups differ more than the covariate moves them.
 
     Parameters
     ----------
@@ -151,8 +156,8 @@ def interval_odds_ratio(  # noqa: PLR0913 (one public call; all but two are keyw
     level
         Share of the pairs inside the interval.
     over
-        Names of the factors that are asked for; all when None. Levels of the others are the same in both groups, so that their effects
-        cancel; in :func:`bayesglmm.post.means.means` they are given, and count.
+        Names of the factors that are asked for; all when None. Effects of the others are equal in both groups and cancel, so that no level
+        of them is named (in :func:`bayesglmm.post.means.means` they are given, and count).
     ci_prob, ci_kind
         Level and kind (``eti``, ``hdi``) of the credible intervals.
 
@@ -186,6 +191,8 @@ def interval_odds_ratio(  # noqa: PLR0913 (one public call; all but two are keyw
     choice = make_interval(ci_prob, ci_kind)
     check_probability("level", level)
     name, factors = ratio_name(fit), chosen_factors(fit, over)
+    _refuse_levels(fit, at, "at")
+    _refuse_levels(fit, versus, "versus")
     parameters = fit_parameters(fit, effects=False)
     if at is None and versus is None:
         factors, notes = _with_intercept(fit, factors)
@@ -197,7 +204,7 @@ def interval_odds_ratio(  # noqa: PLR0913 (one public call; all but two are keyw
     sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
     return Result(
         f"Interval {name.plural} (IOR-{100 * level:g}), and the share of opposed ones",
-        "two random levels of a factor, old or new, the second one changed, the other factors equal: exp(dx'beta + z2'b2 - z1'b1)",
+        f"two random levels of a factor, old or new, the second one changed{_cancelled(fit)}: exp(dx'beta + z2'b2 - z1'b1)",
         table,
         draws_dataset(dict(zip(QUANTITIES, draws, strict=True)), sizes, "row", _coords(table.iloc[::3], pairs.frame.shape[1] + 1)),
         (
@@ -207,6 +214,24 @@ def interval_odds_ratio(  # noqa: PLR0913 (one public call; all but two are keyw
         ),
         choice,
     )
+
+
+def _refuse_levels(fit: Fit, rows: Any, argument: str) -> None:
+    """Refuse a grid that names a level."""
+    read = predictor_columns(fit, levels=False)
+    named = [c for g in fit.design.encoding.groups for c in g.columns if isinstance(rows, Mapping) and c in rows and c not in read]
+    if named:
+        raise ArgumentError(
+            f"a grouping factor is named in {argument}: levels of the factors in over are random ones, effects of the others cancel",
+            where=f"column {named[0]!r}",
+            fix=f"leave it out of {argument}; contrasts(fit, {named[0]!r}, target='group') compares named levels",
+        )
+
+
+def _cancelled(fit: Fit) -> str:
+    """Say what the factors that are not compared do."""
+    several = len({g.name for g in fit.design.groups}) > 1
+    return "; effects of the other factors are equal in both and cancel" if several else ""
 
 
 def _repeated(frame: pd.DataFrame, times: int) -> pd.DataFrame:

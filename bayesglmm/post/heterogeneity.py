@@ -14,11 +14,13 @@ from bayesglmm.numerics.heterogeneity import heterogeneity_interval, predictive_
 from bayesglmm.numerics.links import LINKS, Link
 from bayesglmm.numerics.spread import RATIO_NAMES
 from bayesglmm.numerics.within_subject import difference_intervals, subject_pair
-from bayesglmm.post.changes import RowPair, chosen_factors, only, others_at_zero, pair_rows, slope_rows, subject_words
+from bayesglmm.post.changes import RowPair, pair_rows, slope_rows
+from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import IntervalChoice, check_probability, interval_ends, make_interval
-from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fit_parameters, fixed_eta, group_variance
+from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fit_parameters, fixed_eta
 from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
 from bayesglmm.post.rows import Rows, build_rows
+from bayesglmm.post.subjects import Subjects, held_eta, make_subjects, subject_mean, subject_variance, subject_words
 from bayesglmm.post.targets import check_monotone
 from bayesglmm.types import FloatArray, IntArray, check_choice
 
@@ -60,8 +62,8 @@ class _Ends:
 
 
 @dataclass(frozen=True, slots=True)
-class _Subjects:
-    """What differs between subjects.
+class _Question:
+    """What differs between subjects, and how the ends of its intervals are found.
 
     Attributes
     ----------
@@ -99,6 +101,7 @@ class _Summary:
     error: float
 
 
+@takes_fit
 def heterogeneity(  # noqa: PLR0913 (one public call; all but two are keywords)
     fit: Fit,
     at: Any = None,
@@ -140,8 +143,9 @@ def heterogeneity(  # noqa: PLR0913 (one public call; all but two are keywords)
     level
         Share of subjects inside.
     over
-        Names of the grouping factors whose levels are the subjects; all when None. Random effects of the others are at zero (in
-        :func:`bayesglmm.post.means.means` they are those of a given level).
+        Names of the grouping factors whose levels are the subjects; all when None. Of the others ``at`` may name a level, whose effects
+        then count as part of the mean, as in :func:`bayesglmm.post.means.means`; those that it does not name have effects of zero. The
+        target says which.
     keep_draws
         Whether the result keeps its draws; without them, memory does not grow with draws times lines.
     ci_prob, ci_kind
@@ -160,7 +164,8 @@ def heterogeneity(  # noqa: PLR0913 (one public call; all but two are keywords)
     Raises
     ------
     ArgumentError
-        If the model has no grouping factor, arguments do not go together, or a level is not a probability.
+        If the model has no grouping factor, arguments do not go together, a level is named of a factor in ``over`` or of one nested in it,
+        or ``level`` is not a probability.
     FamilyError
         If the link's inverse cannot take every predictor (inverse, sqrt), for levels and contrasts.
     DesignError
@@ -186,16 +191,17 @@ def heterogeneity(  # noqa: PLR0913 (one public call; all but two are keywords)
     check_probability("level", level)
     check_choice("of", of, Of)
     _check_arguments(of, variable, versus)
-    factors = chosen_factors(fit, over)
+    subjects = make_subjects(fit, over, at)
     if of == "slope":
-        asked = _slopes(fit, str(variable), at, factors, level)
+        asked = _slopes(fit, str(variable), at, subjects, level)
     else:
         check_monotone(fit.link)
-        asked = _levels(fit, at, factors, level) if of == "level" else _contrasts(fit, pair_rows(fit, at, versus), factors, level)
+        pairs = None if of == "level" else pair_rows(fit, at, versus, given=subjects.given)
+        asked = _levels(fit, at, subjects, level) if pairs is None else _contrasts(fit, pairs, subjects, level)
     found = _summarised(fit, asked, choice, keep_draws=keep_draws)
-    title = f"Heterogeneity intervals: where {100 * level:g} % of the {asked.subject}{subject_words(factors)} are"
-    who, zero = subject_words(factors, single=True), others_at_zero(fit, factors)
-    target = f"each single {who}, old or new: the distribution of {asked.formula}, b ~ N(0, D){zero}"
+    title = f"Heterogeneity intervals: where {100 * level:g} % of the {asked.subject}{subject_words(subjects.over)} are"
+    who = subject_words(subjects.over, single=True)
+    target = f"each single {who}, old or new: the distribution of {asked.formula}, b ~ N(0, D){subjects.others}"
     notes = (*asked.rows.notes, *_notes(choice), *asked.notes, *_method(asked, found.error), *run_notes(fit))
     return Result(title, target, found.table, found.draws, notes, choice)
 
@@ -209,25 +215,25 @@ def _check_arguments(of: Of, variable: str | None, versus: Any) -> None:
         raise ArgumentError(f"versus is given with of={of!r}", fix="leave it out, or ask for of='contrast'")
 
 
-def _levels(fit: Fit, at: Any, factors: Sequence[str], level: float) -> _Subjects:
+def _levels(fit: Fit, at: Any, subjects: Subjects, level: float) -> _Question:
     """Levels: eta at each row."""
-    rows = build_rows(fit, {} if at is None else at, target="population")
-    parameters, counted = fit_parameters(fit, effects=False), only(fit, rows, factors)
+    rows = build_rows(fit, {} if at is None else at, target="population", given=subjects.given)
+    parameters = fit_parameters(fit, effects=subjects.given)
 
     def ends(which: IntArray) -> _Found:
-        on_link = _ends(*_law(parameters, counted.take(which)), level)
+        on_link = _ends(*_law(parameters, rows.take(which), subjects), level)
         return {"link": on_link, "response": on_link.mapped(fit.link.inverse)}, 0.0
 
-    return _Subjects(rows, ends, "", "x'beta + z'b")
+    return _Question(rows, ends, "", "x'beta + z'b")
 
 
-def _slopes(fit: Fit, variable: str, at: Any, factors: Sequence[str], level: float) -> _Subjects:
+def _slopes(fit: Fit, variable: str, at: Any, subjects: Subjects, level: float) -> _Question:
     """Slopes: the derivative of eta with respect to a variable at each row."""
-    rows, notes = only(fit, slope_rows(fit, variable, at), factors), []
-    parameters, name = fit_parameters(fit, effects=False), RATIO_NAMES.get(fit.link.name)
+    rows, notes = slope_rows(fit, variable, at, given=subjects.given), []
+    parameters, name = fit_parameters(fit, effects=subjects.given), RATIO_NAMES.get(fit.link.name)
 
     def ends(which: IntArray) -> _Found:
-        on_link = _ends(*_law(parameters, rows.take(which)), level)
+        on_link = _ends(*_law(parameters, rows.take(which), subjects), level)
         if fit.link is LINKS["identity"]:
             return {"link": on_link, "response": on_link}, 0.0
         return {"link": on_link} | ({name.singular: on_link.mapped(LINKS["log"].inverse)} if name else {}), 0.0
@@ -237,25 +243,28 @@ def _slopes(fit: Fit, variable: str, at: Any, factors: Sequence[str], level: flo
     elif fit.link is not LINKS["identity"]:
         reason = "what a slope does to a mean depends on where the subject is, and its exponential is no ratio"
         notes.append(f"No response scale under the {fit.link.name} link: {reason}; of='contrast' compares two values.")
-    if not any(z.any() for z in rows.Z):
-        notes.append(f"No random effect of {', '.join(factors)} goes with {variable}: all slopes are equal.")
-    return _Subjects(rows, ends, f"slopes in {variable} of the ", f"d eta / d {variable} = dx'beta + dz'b", tuple(notes))
+    if not any(rows.Z[k].any() for k in subjects.varying):
+        notes.append(f"No random effect of {', '.join(subjects.over)} goes with {variable}: all slopes are equal.")
+    return _Question(rows, ends, f"slopes in {variable} of the ", f"d eta / d {variable} = dx'beta + dz'b", tuple(notes))
 
 
-def _contrasts(fit: Fit, rows: RowPair, factors: Sequence[str], level: float) -> _Subjects:
+def _contrasts(fit: Fit, rows: RowPair, subjects: Subjects, level: float) -> _Question:
     """Contrasts: eta at one row minus eta at another, and the same for the means."""
-    first, second, change = (only(fit, part, factors) for part in (rows.first, rows.second, rows.change))
-    parameters, same = fit_parameters(fit, effects=False), fit.link is LINKS["identity"]
+    parameters, same = fit_parameters(fit, effects=subjects.given), fit.link is LINKS["identity"]
 
     def ends(which: IntArray) -> _Found:
-        (m, v), (d, w), (_, v2) = (_law(parameters, part.take(which)) for part in (first, change, second))
+        first, second, change = (part.take(which) for part in (rows.first, rows.second, rows.change))
+        m, v = _law(parameters, first, subjects)
+        w, v2 = (subject_variance(parameters, part, subjects) for part in (change, second))
+        moved = held_eta(parameters, second, subjects) - held_eta(parameters, first, subjects)
+        d = fixed_eta(parameters, change) + moved
         on_link = _ends(d, w, level)
         response, error = (on_link, 0.0) if same else _response_contrasts(fit.link, (m, v, d, w, v2), level)
         return {"link": on_link, "response": response}, error
 
     words = "differences between the two rows within the ", "(x2 - x1)'beta + (z2 - z1)'b, and of h(eta2) - h(eta1)"
     notes = ("Each contrast is within one subject: its random effects are the same on both sides.",)
-    return _Subjects(change, ends, *words, notes, integrated=not same)
+    return _Question(rows.change, ends, *words, notes, integrated=not same)
 
 
 def _response_contrasts(link: Link, law: tuple[FloatArray, ...], level: float) -> tuple[_Ends, float]:
@@ -269,9 +278,9 @@ def _response_contrasts(link: Link, law: tuple[FloatArray, ...], level: float) -
     return ends, max(p.error for p in parts)
 
 
-def _law(parameters: Parameters, rows: Rows) -> tuple[FloatArray, FloatArray]:
+def _law(parameters: Parameters, rows: Rows, subjects: Subjects) -> tuple[FloatArray, FloatArray]:
     """Mean and variance over subjects, (S, n) each."""
-    return fixed_eta(parameters, rows), group_variance(parameters, rows)
+    return subject_mean(parameters, rows, subjects), subject_variance(parameters, rows, subjects)
 
 
 def _ends(m: FloatArray, v: FloatArray, level: float) -> _Ends:
@@ -281,7 +290,7 @@ def _ends(m: FloatArray, v: FloatArray, level: float) -> _Ends:
     return _Ends(middle[0], ends.lower, ends.upper, middle[1], middle[2], predictive.lower, predictive.upper)
 
 
-def _summarised(fit: Fit, asked: _Subjects, choice: IntervalChoice, *, keep_draws: bool) -> _Summary:
+def _summarised(fit: Fit, asked: _Question, choice: IntervalChoice, *, keep_draws: bool) -> _Summary:
     """Make the lines of the table a few rows at a time, and keep the draws of the ends or not."""
     sizes, names = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]), asked.kept if keep_draws else {}
     n_draws, n_rows = sizes[0] * sizes[1], asked.rows.n_rows
@@ -331,7 +340,7 @@ def _notes(choice: IntervalChoice) -> tuple[str, ...]:
     )
 
 
-def _method(asked: _Subjects, error: float) -> tuple[str, ...]:
+def _method(asked: _Question, error: float) -> tuple[str, ...]:
     """Say how the response scale of a contrast was found."""
     if not asked.integrated:
         return ()

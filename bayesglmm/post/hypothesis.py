@@ -12,6 +12,7 @@ from bayesglmm.fit.draws import flatten, parameter_draws
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.point_density import FEWEST_BEYOND
 from bayesglmm.post.claims import Claim, Relation, read_claim
+from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import make_interval, summarise
 from bayesglmm.post.result import Result, draws_dataset, run_notes
 from bayesglmm.post.savage_dickey import PointEvidence, point_evidence
@@ -25,6 +26,7 @@ _HOLDS: Final[Mapping[Relation, Callable[[FloatArray], BoolArray]]] = MappingPro
 )
 
 
+@takes_fit
 def hypothesis(
     fit: Fit, hypotheses: str | Sequence[str], *, rope: tuple[float, float] | None = None, ci_prob: float = 0.95, ci_kind: str = "eti"
 ) -> Result:
@@ -40,7 +42,8 @@ def hypothesis(
         A fit.
     hypotheses
         One or several, as ``"drug[ddI] > 0"``, ``"x + drug[ddI] > 0.5"``, ``"abs(x) < 0.1"``, ``"1|patient_sigma > sigma"``, ``"x = 0"``.
-        Names are those that ``summary`` prints; numbers, ``+ - * /``, parentheses, ``abs``, ``exp`` and ``log`` may join them.
+        Names are those that ``summary`` prints, those with blanks in back-quotes; numbers, ``+ - * /``, parentheses, ``abs``, ``exp`` and
+        ``log`` may join them.
     rope
         Ends of a region of practical equivalence: the table gets the share of draws of left minus right that lie in it, ends included.
     ci_prob, ci_kind

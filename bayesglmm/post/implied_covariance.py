@@ -17,12 +17,14 @@ from bayesglmm.naming import SIGMA
 from bayesglmm.numerics.covariance import linear_predictor_variance
 from bayesglmm.numerics.implied import add_to_diagonal, correlation_of, shared_covariance
 from bayesglmm.numerics.links import LINKS
+from bayesglmm.post.door import takes_fit
+from bayesglmm.post.hierarchy import shared_factors
 from bayesglmm.post.intervals import IntervalChoice, make_interval, summarise
 from bayesglmm.post.linear_predictor import fit_parameters
 from bayesglmm.post.result import Result, run_notes
 from bayesglmm.post.rows import ALL, Rows, build_rows, occurring
 from bayesglmm.post.variance_partition import factor_names, random_intercepts, residual_note, variance_function, weights_note
-from bayesglmm.types import FloatArray, IntArray
+from bayesglmm.types import FloatArray
 
 COVARIANCE, CORRELATION, SD, ICC = "covariance", "correlation", "sd", "icc"
 ROW, COLUMN = "row", "column"
@@ -40,6 +42,7 @@ class _Grid:
     rows: Rows
 
 
+@takes_fit
 def implied_covariance(
     fit: Fit, times: Any, *, variable: str | None = None, factor: str | None = None, ci_prob: float = 0.95, ci_kind: str = "eti"
 ) -> Result:
@@ -125,18 +128,6 @@ def covariance_draws(fit: Fit, rows: Rows, shared: Sequence[str]) -> FloatArray:
         else:
             diagonal = diagonal + linear_predictor_variance(z, group.sd, group.corr)
     return add_to_diagonal(V, diagonal)
-
-
-def shared_factors(fit: Fit, factor: str) -> tuple[str, ...]:
-    """``factor`` and every grouping factor that it is nested in: each of its levels occurs with one level of them."""
-    index = {g.name: g.index for g in fit.design.groups}
-    return tuple(name for name in factor_names(fit) if name == factor or _nested(index[factor], index[name]))
-
-
-def _nested(child: IntArray, parent: IntArray) -> bool:
-    """Whether all rows of one level of the child have one level of the parent."""
-    pairs = np.unique(np.stack([child, parent]), axis=1)
-    return int(pairs.shape[1]) == len(np.unique(child))
 
 
 def _check_gaussian(fit: Fit) -> None:

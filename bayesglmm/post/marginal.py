@@ -13,6 +13,7 @@ from bayesglmm.numerics.links import LINKS
 from bayesglmm.numerics.marginal import logit_attenuation, population_predictor
 from bayesglmm.numerics.marginal import marginal_coefficients as project
 from bayesglmm.post.cells import row_weights, weighted_by
+from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import IntervalChoice, interval_ends, make_interval
 from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fit_parameters, fixed_eta, group_variance
 from bayesglmm.post.readings import readings
@@ -34,6 +35,7 @@ class _Projection:
     departure: float
 
 
+@takes_fit
 def marginal_coefficients(fit: Fit, *, weights: Any = None, ci_prob: float = 0.95, ci_kind: str = "eti") -> Result:
     r"""Coefficients of the population mean on the data, next to the subject-specific ones.
 

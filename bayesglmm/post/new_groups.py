@@ -22,6 +22,8 @@ from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.conditional import effect_root
 from bayesglmm.post.linear_predictor import GroupParameters, Parameters, fit_parameters, fixed_eta, term_eta
+from bayesglmm.post.own_columns import check_columns, whole_frame
+from bayesglmm.post.ranges import range_notes
 from bayesglmm.post.rows import Rows, build_rows, predictor_columns, read_frame
 from bayesglmm.types import FloatArray, IntArray, UnseenLevels
 
@@ -36,7 +38,8 @@ class GroupRows:
     Attributes
     ----------
     rows
-        n rows; ``index`` counts the L known levels of a term from 0, and the new ones from L on.
+        n rows; ``index`` counts the L known levels of a term from 0, and the new ones from L on. The frame has all columns of the user's
+        table and its index; the notes tell what lies outside the data.
     new_levels
         For each group term the labels of its new levels.
     trials, se
@@ -100,16 +103,18 @@ def read_group_rows(fit: Fit, newdata: Any, *, new_groups: UnseenLevels) -> Grou
     if newdata is None:
         empty: tuple[tuple[str, ...], ...] = ((),) * len(fit.design.groups)
         return GroupRows(build_rows(fit, None, target="group"), empty, fit.design.trials, fit.design.se)
-    new = encode_rows(fit.design.encoding, newdata, unseen=new_groups)
     columns = predictor_columns(fit, levels=True)
-    frame = read_frame(newdata, columns)
+    check_columns(newdata, columns)
+    new = encode_rows(fit.design.encoding, newdata, unseen=new_groups)
+    read = read_frame(newdata, columns)
+    frame, left = whole_frame(newdata, read)
     Z, index = [], []
     for group, known in zip(new.groups, fit.design.groups, strict=True):
         if group.Z is None or group.index is None or group.new_index is None:
             raise ArgumentError("rows were coded without their groups", where=group.name)
         Z.append(group.Z)
         index.append(np.where(group.index >= 0, group.index, len(known.levels) + group.new_index))
-    rows = Rows(frame, new.X, new.offset, tuple(Z), tuple(index))
+    rows = Rows(frame, new.X, new.offset, tuple(Z), tuple(index), (*range_notes(fit, read), *left))
     return GroupRows(rows, tuple(g.new_levels for g in new.groups), new.trials, new.se)
 
 

@@ -1,5 +1,6 @@
 r"""Odds ratios, ratios of means and hazard ratios of the coefficients: within one subject, and between populations."""
 
+import itertools
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,11 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesglmm import naming
+from bayesglmm.design.factors import TREATMENT, FactorEncoding
 from bayesglmm.errors import DesignError, FamilyError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.elementwise import exp
 from bayesglmm.numerics.spread import RATIO_NAMES, RatioName
 from bayesglmm.post.cells import row_weights, weighted_by
+from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import make_interval, summarise
 from bayesglmm.post.linear_predictor import fit_parameters
 from bayesglmm.post.marginal import marginal_draws
@@ -23,9 +26,10 @@ from bayesglmm.post.rows import build_rows, distinct_rows
 from bayesglmm.types import IntArray
 
 QUANTITIES: Final = ("subject_specific", "marginal", "marginal_over_subject_specific")
-SAME_SUBJECT = "the same subject, one unit more"
-ALIKE = "two subjects with equal random effects, one unit apart"
-POPULATIONS = "two populations, one unit apart"
+SAME_SUBJECT = "the same subject"
+ALIKE = "two subjects with equal random effects"
+POPULATIONS = "two populations"
+ONE_MORE, APART = "one unit more", "one unit apart"
 CHANGE = "the second ratio, in units of the first"
 RATIOS_ALIKE = "two ratios at equal random effects, one divided by the other"
 RATIOS_OF_POPULATIONS = "two ratios of populations, one divided by the other"
@@ -50,6 +54,7 @@ class Slopes:
     left: tuple[str, ...] = ()
 
 
+@takes_fit
 def odds_ratios(fit: Fit, *, weights: Any = None, ci_prob: float = 0.95, ci_kind: str = "eti") -> Result:
     r"""Odds ratios of the coefficients: within one subject, and between populations.
 
@@ -185,6 +190,30 @@ def _steps(fit: Fit) -> IntArray:
     return np.array(counts, dtype=np.int64)
 
 
+def _level_steps(fit: Fit) -> list[str]:
+    """Say for each coefficient which level its column compares with which, p texts; empty for a unit of a number, and for products."""
+    factors, found = fit.design.encoding.fixed.factors, list[str]()
+    for coding in fit.design.encoding.fixed.codings:
+        for product in coding.products:
+            choices = [_steps_of(factors[position], reduced) for position, reduced in product]
+            # the first factor of a product changes fastest
+            texts = [[text for text in reversed(chosen) if text] for chosen in itertools.product(*reversed(choices))]
+            found += [chosen[0] if len(chosen) == 1 else "" for chosen in texts]
+    return found
+
+
+def _steps_of(factor: FactorEncoding, reduced: bool) -> list[str]:
+    """Say what each column of one factor compares; a number, and a level that is compared with no other, say nothing."""
+    if factor.levels is None:
+        return [""] * factor.width
+    if not reduced:
+        return [""] * len(factor.levels)
+    if factor.contrast != TREATMENT:
+        return [f"one unit of the {factor.contrast} contrast of {factor.column}"] * (len(factor.levels) - 1)
+    reference = factor.levels[0] if factor.reference is None else factor.reference
+    return [f"{factor.column} = {level} against the reference {reference}" for level in factor.levels if level != reference]
+
+
 def _compared(fit: Fit, slopes: Slopes) -> NDArray[np.object_]:
     """Say who is compared with whom, three texts per coefficient; subjects are the combinations of levels of all factors."""
     X = pd.DataFrame(fit.design.X[:, slopes.kept])
@@ -193,6 +222,9 @@ def _compared(fit: Fit, slopes: Slopes) -> NDArray[np.object_]:
         index = np.stack([g.index for g in fit.design.groups], axis=1)
         subject = np.unique(index, axis=0, return_inverse=True)[1].reshape(-1)
         varies = (X.groupby(subject).nunique() > 1).any(axis=0).to_numpy()
-    one = [(SAME_SUBJECT if v else ALIKE, POPULATIONS, CHANGE) for v in varies]
-    product = RATIOS_ALIKE, RATIOS_OF_POPULATIONS, CHANGE
-    return np.array([product if steps > 1 else texts for texts, steps in zip(one, slopes.steps, strict=True)], dtype=object).ravel()
+    levels, found = _level_steps(fit), []
+    for k, steps, own in zip(slopes.kept, slopes.steps, varies, strict=True):
+        within = f"{SAME_SUBJECT if own else ALIKE}, {levels[k] or (ONE_MORE if own else APART)}"
+        one = within, f"{POPULATIONS}, {levels[k] or APART}", CHANGE
+        found.append(one if steps == 1 else (RATIOS_ALIKE, RATIOS_OF_POPULATIONS, CHANGE))
+    return np.array(found, dtype=object).ravel()

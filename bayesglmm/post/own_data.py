@@ -139,7 +139,7 @@ def _check_new(fit: Fit, rows: GroupRows) -> None:
 
 
 def check_new_level(fit: Fit, rows: GroupRows, what: str, instead: str) -> None:
-    """Refuse rows without any new level.
+    """Refuse rows without any new level, and models without groups.
 
     Parameters
     ----------
@@ -156,10 +156,16 @@ def check_new_level(fit: Fit, rows: GroupRows, what: str, instead: str) -> None:
     ------
     ArgumentError
     """
+    if not fit.design.groups:
+        raise ArgumentError(
+            "the model has no grouping factor, so it knows no subjects",
+            where=fit.spec.formula,
+            fix="use predict() for the mean of new rows, or fit the model with a group term, such as (1 | subject)",
+        )
     if not any(rows.new_levels):
         raise ArgumentError(
             f"every level in {what} is one that the fit has seen, so there is no new subject",
-            where=", ".join(dict.fromkeys(g.name for g in fit.design.groups)) or fit.spec.formula,
+            where=", ".join(dict.fromkeys(g.name for g in fit.design.groups)),
             fix=f"name the subject anew; use predict() for known levels, or {instead}",
         )
 

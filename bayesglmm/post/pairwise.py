@@ -9,6 +9,7 @@ from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.contrast import Compare
 from bayesglmm.post.contrasts import compare_pairs, make_comparison
+from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import make_interval
 from bayesglmm.post.result import Result
 from bayesglmm.post.scenarios import check_variable, make_scene
@@ -19,6 +20,7 @@ MAX_VALUES = 50
 """Fifty values are 1,225 pairs; more are refused, since their draws and their table help nobody."""
 
 
+@takes_fit
 def pairwise(  # noqa: PLR0913 (one public call; all but four are keywords)
     fit: Fit,
     variable: str,

@@ -7,6 +7,7 @@ import xarray as xr
 from bayesglmm.fit.draws import CHAIN, DRAW
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.links import Link
+from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import IntervalChoice, make_interval
 from bayesglmm.post.means import MEAN
 from bayesglmm.post.new_groups import (
@@ -18,11 +19,13 @@ from bayesglmm.post.new_groups import (
     new_group_notes,
     read_group_rows,
 )
+from bayesglmm.post.ranges import overflow_notes
 from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes, target_sentence
 from bayesglmm.post.row_blocks import RowSummary, summarise_rows
 from bayesglmm.types import Scale, UnseenLevels, check_choice
 
 
+@takes_fit
 def predict(  # noqa: PLR0913 (one public call; all but two are keywords)
     fit: Fit,
     newdata: Any = None,
@@ -64,8 +67,8 @@ def predict(  # noqa: PLR0913 (one public call; all but two are keywords)
     Returns
     -------
     Result
-        ``table``, one row per row of ``newdata``: its columns, then ``mean``, ``sd``, ``median``, ``ci_lower``, ``ci_upper``. ``draws``:
-        variable ``mean_response`` with dims (chain, draw, row).
+        ``table``, one row per row of ``newdata``: all its columns, in its order and with its index, then ``mean``, ``sd``, ``median``,
+        ``ci_lower``, ``ci_upper``. ``draws``: variable ``mean_response`` with dims (chain, draw, row).
 
     Raises
     ------
@@ -106,11 +109,12 @@ def predicted_rows(
 def mean_result(
     fit: Fit, scale: Scale, rows: GroupRows, found: RowSummary, sizes: tuple[int, int], words: tuple[tuple[str, ...], IntervalChoice]
 ) -> Result:
-    """Put means of rows into the record of results; ``words`` are its notes and its interval."""
-    labels = join_columns(rows.rows.frame, found.columns, reserved=(MEAN,))
+    """Put means of rows into the record of results; ``words`` are its notes, after those on the rows and their means, and its interval."""
+    labels = join_columns(rows.rows.frame, found.columns, reserved=(MEAN,), keep_index=True)
     coords = {str(c): labels[c].to_numpy() for c in labels.columns[: rows.rows.frame.shape[1]]}
     draws = xr.Dataset() if found.draws is None else draws_dataset({MEAN: found.draws}, sizes, "row", coords)
-    return Result(predict_title(fit.link, scale), _target(fit, scale), labels, draws, words[0], words[1])
+    notes = (*rows.rows.notes, *overflow_notes(found.columns["mean"]), *words[0])
+    return Result(predict_title(fit.link, scale), _target(fit, scale), labels, draws, notes, words[1])
 
 
 def _target(fit: Fit, scale: Scale) -> str:

@@ -10,6 +10,7 @@ from bayesglmm.fit.fit import Fit
 from bayesglmm.naming import SIGMA
 from bayesglmm.numerics.links import LINKS
 from bayesglmm.numerics.partition import mean_predictor_variance, row_variance
+from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import make_interval, summarise
 from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fit_parameters, fixed_eta, group_variance
 from bayesglmm.post.result import Result, draws_dataset, run_notes
@@ -22,6 +23,7 @@ KINDS = ("marginal", "conditional")
 PAIRING_SEED = 20170213
 
 
+@takes_fit
 def r_squared(fit: Fit, *, ci_prob: float = 0.95, ci_kind: str = "eti") -> Result:
     r"""Marginal and conditional R2 on the latent scale, with posteriors.
 
@@ -80,6 +82,7 @@ def r_squared(fit: Fit, *, ci_prob: float = 0.95, ci_kind: str = "eti") -> Resul
     return Result("Marginal and conditional R2, latent scale", target, table, dataset, notes, choice)
 
 
+@takes_fit
 def variance_change(null_fit: Fit, fit: Fit, *, ci_prob: float = 0.95, ci_kind: str = "eti") -> Result:
     r"""Proportional change in each variance from one fit to another on the same data.
 
@@ -91,9 +94,9 @@ def variance_change(null_fit: Fit, fit: Fit, *, ci_prob: float = 0.95, ci_kind: 
     Parameters
     ----------
     null_fit
-        The smaller model.
+        The base: the smaller model. If it is the larger one the notes say so.
     fit
-        The larger one.
+        The larger model.
     ci_prob, ci_kind
         Level and kind (``eti``, ``hdi``) of the intervals.
 
@@ -107,8 +110,8 @@ def variance_change(null_fit: Fit, fit: Fit, *, ci_prob: float = 0.95, ci_kind: 
     Raises
     ------
     ArgumentError
-        If response, trials, weights, known standard errors, family, link or groups differ, the fits share no variance, or a variance is
-        zero in the first.
+        If response, trials, weights, known standard errors, family, link, groups or a column that both fits read differ, the fits share no
+        variance, or a variance is zero in the first.
 
     Notes
     -----
@@ -142,13 +145,15 @@ def variance_change(null_fit: Fit, fit: Fit, *, ci_prob: float = 0.95, ci_kind: 
     medians = {"null_variance": np.median(before, axis=0), "variance": np.median(after, axis=0)}
     table = pd.DataFrame({**medians, **summarise(change, choice)}, index=pd.Index(common, name="component"))
     dataset = draws_dataset({CHANGE: change}, (1, len(change)), "component", {"component": np.array(common, dtype=object)})
-    target = "(variance in the first fit - variance in the second) / variance in the first, for each variance that both have"
+    change_is = "(variance in the first fit - variance in the second) / variance in the first"
+    target = f"{change_is}, for each variance that both have; the first fit is the base"
+    title = f"Proportional change in variance: {null_fit.spec.formula} (base) to {fit.spec.formula}"
     notes = (
         *_change_notes(null_fit, fit, len(change), [n for n in (*null, *new) if n not in common]),
         *(f"first fit: {n}" for n in run_notes(null_fit)),
         *(f"second fit: {n}" for n in run_notes(fit)),
     )
-    return Result(f"Proportional change in variance: {null_fit.spec.formula} to {fit.spec.formula}", target, table, dataset, notes, choice)
+    return Result(title, target, table, dataset, notes, choice)
 
 
 def _log_overall_mean(fit: Fit, parameters: Parameters) -> FloatArray:
@@ -190,6 +195,15 @@ def _check_same_data(first: Fit, second: Fit) -> None:
             where = f"{len(known.levels)} and {len(group.levels)} levels, not all of the same names"
         if where is not None:
             raise ArgumentError("the two fits differ in the groups of their rows", where=f"{group.name}: {where}", fix=rows)
+    _check_same_columns(first.frame, second.frame, rows)
+
+
+def _check_same_columns(first: pd.DataFrame, second: pd.DataFrame, fix: str) -> None:
+    """Refuse columns of one name with different values."""
+    for name in (c for c in first.columns if c in second.columns):
+        where = _difference(np.asarray(first[name], dtype=object), np.asarray(second[name], dtype=object))
+        if where is not None:
+            raise ArgumentError("the two fits differ in a column that both read", where=f"column {name!r}: {where}", fix=fix)
 
 
 def _difference(one: np.ndarray | None, other: np.ndarray | None) -> str | None:
@@ -218,6 +232,12 @@ def _paired(before: FloatArray, after: FloatArray) -> tuple[FloatArray, FloatArr
     return before[rng.permutation(len(before))[:n]], after[rng.permutation(len(after))[:n]]
 
 
+def _terms_alone(fit: Fit, other: Fit) -> list[str]:
+    """Name the fixed terms that only the first of two fits has."""
+    known = {term.name for term in other.design.fixed}
+    return [term.name for term in fit.design.fixed if term.name not in known]
+
+
 def _change_notes(null_fit: Fit, fit: Fit, n_pairs: int, alone: list[str]) -> tuple[str, ...]:
     notes = [
         f"Draws of two separate runs are independent: {n_pairs} pairs after fixed permutations, not draws of a joint posterior.",
@@ -233,4 +253,10 @@ def _change_notes(null_fit: Fit, fit: Fit, n_pairs: int, alone: list[str]) -> tu
         notes.append(f"In one of the fits only, left out: {', '.join(alone)}.")
     if null_fit is fit:
         notes.append("Both are the same fit.")
+    more, fewer = _terms_alone(null_fit, fit), _terms_alone(fit, null_fit)
+    if more and not fewer:
+        notes.append(
+            f"The first fit, the base, is the larger model: only it has {', '.join(more)}. The change is that of leaving terms out; "
+            "give the smaller model first to see what they explain."
+        )
     return tuple(notes)

@@ -10,6 +10,7 @@ from bayesglmm.design.groups import GroupDesign
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.draws import effect_draws, flatten, sd_draws
 from bayesglmm.fit.fit import Fit
+from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import IntervalChoice, interval_ends, make_interval, summarise
 from bayesglmm.post.linear_predictor import fit_parameters
 from bayesglmm.post.result import Result, draws_dataset, run_notes
@@ -29,6 +30,7 @@ class _Effect:
     matched: bool
 
 
+@takes_fit
 def random_effects(
     fit: Fit, *, factor: str | None = None, coefficients: bool = False, ci_prob: float = 0.95, ci_kind: str = "eti"
 ) -> Result:

@@ -1,6 +1,6 @@
 """The record that every function of this package returns, and its words for the four targets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesglmm.design.encoding import part_columns
 from bayesglmm.fit.draws import CHAIN, DRAW
 from bayesglmm.fit.fit import Fit
 from bayesglmm.post.intervals import IntervalChoice
@@ -116,6 +117,31 @@ def target_sentence(target: Target, factors: Sequence[str]) -> str:
     return f"{target}: {words[target]}"
 
 
+def own_level_notes(fit: Fit, by: Sequence[str] | None, target: Target, given: Collection[str]) -> tuple[str, ...]:
+    """Say what lines within a grouping factor are when the target does not read the effects of its levels.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    by
+        Columns that rows are averaged within.
+    target
+        Whose mean.
+    given
+        Names of the grouping factors that are conditioned on.
+    """
+    if target == "group":
+        return ()
+    encoding = fit.design.encoding
+    fixed = part_columns(encoding.fixed.part)
+    columns = {c for g in encoding.groups if g.term.name not in given for c in g.columns if c not in fixed}
+    names = " and ".join(name for name in by or () if name in columns)
+    state = "zero" if target == "average_subject" else "averaged over"
+    said = f"Lines of {names} differ by what else is in their rows: the random effects of {names} are {state}. target='group' has them."
+    return (said,) if names else ()
+
+
 def draws_dataset(values: Mapping[str, FloatArray], sizes: tuple[int, int], dim: str, coords: Mapping[str, NDArray[Any]]) -> xr.Dataset:
     """Draws (S, k) by name as a Dataset with dims (chain, draw, ``dim``).
 
@@ -135,15 +161,33 @@ def draws_dataset(values: Mapping[str, FloatArray], sizes: tuple[int, int], dim:
     return xr.Dataset(arrays, coords={**chains, **{name: (dim, np.asarray(c)) for name, c in coords.items()}})
 
 
-def join_columns(labels: pd.DataFrame, numbers: Mapping[str, NDArray[Any]], *, reserved: Sequence[str] = ()) -> pd.DataFrame:
-    """Columns that tell rows apart, then columns of numbers; a label column whose name is taken or reserved gets ``_`` appended."""
+def join_columns(
+    labels: pd.DataFrame, numbers: Mapping[str, NDArray[Any]], *, reserved: Sequence[str] = (), keep_index: bool = False
+) -> pd.DataFrame:
+    """Columns that tell rows apart, then columns of numbers; a label column whose name is taken or reserved gets ``_`` appended.
+
+    Parameters
+    ----------
+    labels
+        n rows.
+    numbers
+        By name, each of shape (n,).
+    reserved
+        Further names that a label column may not have.
+    keep_index
+        Whether the table has the index of ``labels``; otherwise its rows are numbered. An index loses a name that a column has.
+    """
     taken = {*numbers, *reserved, CHAIN, DRAW, "row"}
     names = {str(c): str(c) for c in labels.columns}
     for name in names:
         while names[name] in taken:
             names[name] += "_"
         taken.add(names[name])
-    return labels.rename(columns=names).reset_index(drop=True).assign(**numbers)
+    table = labels.rename(columns=names).reset_index(drop=True).assign(**numbers)
+    if not keep_index:
+        return table
+    free = [None if name in table.columns else name for name in labels.index.names]
+    return table.set_axis(labels.index.set_names(free), axis=0)
 
 
 def run_notes(fit: Fit, *, always: bool = False) -> tuple[str, ...]:

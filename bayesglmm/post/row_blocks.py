@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesglmm.post.intervals import IntervalChoice, summarise
+from bayesglmm.post.intervals import IntervalChoice
 from bayesglmm.post.linear_predictor import draw_blocks
+from bayesglmm.post.ranges import summarise_means
 from bayesglmm.types import FloatArray
 
 
@@ -46,7 +47,7 @@ def summarise_rows(
     parts = []
     for block in draw_blocks(n_rows, n_draws):
         draws = values(block)
-        parts.append(summarise(draws, choice))
+        parts.append(summarise_means(draws, choice))
         if kept is not None:
             kept[:, block] = draws
     return RowSummary({name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, kept)

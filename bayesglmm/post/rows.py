@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesglmm.design.encoding import NewRows, encode_rows, part_columns
+from bayesglmm.design.encoding import encode_rows, part_columns
 from bayesglmm.design.expressions import unknown_column
 from bayesglmm.design.factors import FactorEncoding
-from bayesglmm.design.table import Table, label, read_table, row_count, to_frame
-from bayesglmm.errors import ArgumentError, LevelError, MissingValueError
+from bayesglmm.design.table import Table, column_names, label, read_table, row_count, to_frame
+from bayesglmm.errors import ArgumentError, MissingValueError
 from bayesglmm.fit.fit import Fit
+from bayesglmm.post.hierarchy import check_levels, fill_columns, implied_columns, implied_notes, unseen_levels
+from bayesglmm.post.ranges import range_notes
 from bayesglmm.spec.gate import names_in
 from bayesglmm.types import FloatArray, IntArray, Target
 
 ALL = "all"
-SHOWN = 5
 NO_LEVEL = -1
 """Stands for the level of a factor that is averaged over."""
 
@@ -40,7 +41,7 @@ class Rows:
     index
         For each group term the level of each row, shape (n,), -1 for a factor whose levels were not asked for; empty when none were.
     notes
-        What was held fixed.
+        What was held fixed, and which numbers lie outside the data.
     """
 
     frame: pd.DataFrame
@@ -82,7 +83,8 @@ def build_rows(fit: Fit, at: Any, *, target: Target, extra: Sequence[str] = (), 
     extra
         Further columns of a table that a caller needs.
     given
-        Names of grouping factors of which each row names a level, whatever the target.
+        Names of grouping factors of which each row names a level, whatever the target. A column of theirs may be left out where it follows
+        from the others by nesting (:mod:`bayesglmm.post.hierarchy`).
 
     Raises
     ------
@@ -91,7 +93,8 @@ def build_rows(fit: Fit, at: Any, *, target: Target, extra: Sequence[str] = (), 
     ArgumentError
         If a grouping factor is named whose levels are not read, or is not named though they are; if a list is empty.
     LevelError
-        If a level has not been seen; for a grouping factor the message names the targets that need none.
+        If a level has not been seen, or a row names levels of nested factors that do not belong together; for a grouping factor the message
+        names the targets that need none.
     MissingValueError
         If a value is missing or not finite.
     """
@@ -100,12 +103,16 @@ def build_rows(fit: Fit, at: Any, *, target: Target, extra: Sequence[str] = (), 
         index = tuple(g.index if not given or g.name in given else np.full_like(g.index, NO_LEVEL) for g in design.groups)
         return Rows(fit.frame, design.X, design.offset, tuple(g.Z for g in design.groups), index)
     read = tuple(g.name for g in fit.design.groups) if target == "group" else tuple(given)
-    needed = predictor_columns(fit, levels=read)
     if isinstance(at, Mapping):
-        _check_names(fit, at, read, target)
-        frame, notes = _grid(fit, at, needed)
-        return replace(_encoded(fit, frame, read), frame=frame[list(at)], notes=notes)
-    return replace(_encoded(fit, at, read), frame=read_frame(at, (*needed, *extra)))
+        frame, notes = grid_frame(fit, at, target=target, given=given)
+        return replace(_encoded(fit, frame, read), frame=frame[list(at)], notes=(*notes, *range_notes(fit, frame)))
+    columns = (*predictor_columns(fit, levels=read), *extra)
+    implied = _implied(fit, column_names(at), read)
+    if not implied:
+        rows, frame = _encoded(fit, at, read), read_frame(at, columns)
+        return replace(rows, frame=frame, notes=range_notes(fit, frame))
+    frame = fill_columns(fit, read_frame(at, [name for name in columns if name not in implied]), implied)
+    return replace(_encoded(fit, frame, read), frame=frame, notes=(*implied_notes(implied), *range_notes(fit, frame)))
 
 
 def read_frame(data: Any, columns: Sequence[str]) -> pd.DataFrame:
@@ -156,54 +163,73 @@ def distinct_rows(rows: Rows, *, levels: bool) -> tuple[Rows, IntArray]:
 
 
 def _encoded(fit: Fit, data: Any, read: Sequence[str]) -> Rows:
-    """Arrays of new rows, with the levels of the factors to be read; unseen ones are refused in the words of the four targets."""
+    """Arrays of new rows, with the levels of the factors to be read; what has no effects is refused in the words of the four targets."""
     new = encode_rows(fit.design.encoding, data, unseen="population", groups=read)
-    _refuse_unseen(new)
+    for group, encoding in zip(new.groups, fit.design.encoding.groups, strict=True):
+        if group.new_levels and group.index is not None:
+            first = read_frame(data, encoding.columns).iloc[int(np.flatnonzero(group.index < 0)[0])]
+            raise unseen_levels(fit, encoding, group.new_levels, [label(first[c]) for c in encoding.columns])
     Z, none = tuple(g.Z for g in new.groups if g.Z is not None), np.full(len(new.X), NO_LEVEL, dtype=np.int64)
     index = tuple(none if g.index is None else g.index for g in new.groups) if read else ()
+    check_levels(fit, index)
     return Rows(pd.DataFrame(), new.X, new.offset, Z, index)
 
 
-def _refuse_unseen(new: NewRows) -> None:
-    for group in new.groups:
-        if group.new_levels:
-            shown = ", ".join(repr(n) for n in group.new_levels[:SHOWN]) + (", ..." if len(group.new_levels) > SHOWN else "")
-            raise LevelError(
-                "the fit has not seen these levels, so it has no random effects for them",
-                where=f"{group.name}: {shown}",
-                fix="use target='population' for a new group (with over=[...], name this factor in it), or name an observed level",
-            )
+def grid_frame(fit: Fit, at: Mapping[str, Any], *, target: Target, given: Collection[str] = ()) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Every combination of the values that a grid names, the last column changing fastest, with all other columns of the predictor.
 
+    Parameters
+    ----------
+    fit, at, target, given
+        As for :func:`build_rows`.
 
-def _grid(fit: Fit, at: Mapping[str, Any], needed: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Every combination of the named values, with the other columns held."""
+    Returns
+    -------
+    tuple
+        The rows: the columns of ``at``, those that are held, and those that follow by nesting; and notes that say so.
+    """
+    read = tuple(g.name for g in fit.design.groups) if target == "group" else tuple(given)
+    implied = _implied(fit, at, read)
+    _check_names(fit, at, read, target, implied)
+    needed = [name for name in predictor_columns(fit, levels=read) if name not in implied]
     values = {name: _values(name, at[name], fit.frame[name]) for name in at}
     held = {name: _held(fit.frame[name], factor_coding(fit, name)) for name in needed if name not in at}
     combinations = list(itertools.product(*values.values()))
     frame = pd.DataFrame({name: [c[i] for c in combinations] for i, name in enumerate(values)}, index=range(len(combinations)))
     frame = frame.assign(**{name: [value] * len(frame) for name, (value, _) in held.items()})
     listed = ", ".join(f"{name} = {_shown(value)} ({why})" for name, (value, why) in held.items())
-    return frame, ((f"Held fixed: {listed}.",) if listed else ())
+    notes = ((f"Held fixed: {listed}.",) if listed else ()) + implied_notes(implied)
+    return fill_columns(fit, frame, implied), notes
 
 
-def _check_names(fit: Fit, at: Mapping[str, Any], read: Sequence[str], target: Target) -> None:
+def _implied(fit: Fit, named: Collection[str], read: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Columns of the factors to be read that are not named and follow from others by nesting."""
+    columns = dict.fromkeys(c for g in fit.design.encoding.groups if g.term.name in read for c in g.columns)
+    missing = [c for c in columns if c not in named]
+    return implied_columns(fit, [c for c in columns if c in named], missing) if missing else {}
+
+
+def _check_names(fit: Fit, at: Mapping[str, Any], read: Sequence[str], target: Target, implied: Collection[str]) -> None:
     """Refuse unknown columns, levels that are not read, and missing levels of the factors to be read."""
     needed, groups = predictor_columns(fit, levels=read), fit.design.encoding.groups
     factors = tuple(dict.fromkeys(c for g in groups for c in g.columns))
     for name in at:
         if name not in needed and name in factors:
             what = "that is averaged over is named in at" if read else "is named in at, and its levels are not read here"
-            fix = "leave it out of at; means(fit, at, target='group') is the function of named levels"
+            own = "; a function with over=[...] reads the levels of the factors that over leaves out"
+            fix = f"leave it out of at; means(fit, at, target='group') is the function of named levels{own}"
             raise ArgumentError(f"a grouping factor {what}", where=f"column {name!r}", fix=fix)
         if name not in needed:
             raise unknown_column(name, list(needed))
-    missing = list(dict.fromkeys(c for g in groups if g.term.name in read for c in g.columns if c not in at))
-    if missing and target == "group":
-        fix = f"name them, at={{{missing[0]!r}: ...}}, or use target='population' or 'average_subject'"
+    missing = list(dict.fromkeys(c for g in groups if g.term.name in read for c in g.columns if c not in at and c not in implied))
+    if not missing:
+        return
+    name_them = f"name them, at={{{missing[0]!r}: ...}}"
+    if target == "group":
+        fix = f"{name_them}; or use target='population', 'observed_groups' (over=[...] for some factors only) or 'average_subject'"
         raise ArgumentError("target='group' needs a level of every grouping factor", where=", ".join(missing), fix=fix)
-    if missing:
-        fix = f"name them, at={{{missing[0]!r}: ...}}, or average over their factor too, over=[...]"
-        raise ArgumentError("a level is needed of every grouping factor that over leaves out", where=", ".join(missing), fix=fix)
+    fix = f"{name_them}, or average over their factor too, over=[...]"
+    raise ArgumentError("a level is needed of every grouping factor that over leaves out", where=", ".join(missing), fix=fix)
 
 
 def factor_coding(fit: Fit, variable: str) -> FactorEncoding | None:

@@ -17,10 +17,13 @@ import numpy as np
 import pandas as pd
 
 from bayesglmm.design.expressions import unknown_column
+from bayesglmm.design.table import column_names
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.post.cells import make_cells, row_weights, weighted_by
+from bayesglmm.post.hierarchy import implied_columns
 from bayesglmm.post.means import averaging_columns, cell_means
+from bayesglmm.post.result import own_level_notes
 from bayesglmm.post.rows import Rows, build_rows, distinct_rows, predictor_columns, read_frame
 from bayesglmm.post.targets import averaging, averaging_sentence
 from bayesglmm.types import FloatArray, Target
@@ -158,7 +161,8 @@ def base_rows(fit: Fit, scene: Scene, target: Target) -> pd.DataFrame:
     if scene.at is None:
         return fit.frame
     extra = [*(scene.by or ()), *([scene.weights] if isinstance(scene.weights, str) else ())]
-    names = [n for n in (*_read_columns(fit, scene, target), *extra) if n != scene.variable]
+    follows = _follows(fit, scene, target, [scene.variable, *column_names(scene.at)])
+    names = [n for n in (*_read_columns(fit, scene, target), *extra) if n != scene.variable and n not in follows]
     return read_frame(scene.at, names)
 
 
@@ -168,7 +172,8 @@ def rows_at(fit: Fit, scene: Scene, base: pd.DataFrame | None, value: Any, targe
     Parameters
     ----------
     fit
-        Its encoding treats the rows as the training rows were treated, so that interactions and transforms follow the column.
+        Its encoding treats the rows as the training rows were treated, so that interactions and transforms follow the column; on the rows
+        of the data so does the level of a factor that the column is nested in.
     scene
         The rows.
     base
@@ -184,7 +189,8 @@ def rows_at(fit: Fit, scene: Scene, base: pd.DataFrame | None, value: Any, targe
         rows = build_rows(fit, {**scene.at, scene.variable: values}, target=target, given=given)
         return replace(rows, frame=rows.frame.drop(columns=scene.variable))
     table = base.drop(columns=scene.variable, errors="ignore")
-    rows = build_rows(fit, table.assign(**{scene.variable: value}), target=target, given=given)
+    follows = _follows(fit, scene, target, [scene.variable]) if scene.at is None else ()
+    rows = build_rows(fit, table.drop(columns=list(follows)).assign(**{scene.variable: value}), target=target, given=given)
     return replace(rows, frame=table)
 
 
@@ -222,12 +228,23 @@ def average_versions(fit: Fit, scene: Scene, versions: Sequence[Rows], target: T
     size = draws.shape[1] // n_versions
     labels = cells.frame.iloc[:size].drop(columns=code)
     eta = np.moveaxis(draws.reshape(len(draws), n_versions, size), 1, 2)
-    return Averages(labels, eta, base.n_rows, cells.single, _notes(scene, base, target, bound), bound)
+    said = replace(base, notes=tuple(dict.fromkeys(note for version in versions for note in version.notes)))
+    notes = (*_notes(scene, said, target, bound), *own_level_notes(fit, scene.by, target, given))
+    return Averages(labels, eta, base.n_rows, cells.single, notes, bound)
 
 
 def _read_columns(fit: Fit, scene: Scene, target: Target) -> tuple[str, ...]:
     """Columns that the target's mean depends on."""
     return predictor_columns(fit, levels=True if target == "group" else given_factors(fit, scene, target))
+
+
+def _follows(fit: Fit, scene: Scene, target: Target, named: Sequence[str]) -> tuple[str, ...]:
+    """Find the grouping columns that the target reads and that follow from ``named`` ones by nesting."""
+    if scene.variable not in grouping_columns(fit) and scene.at is None:
+        return ()
+    given = given_factors(fit, scene, target)
+    read = dict.fromkeys(c for g in fit.design.encoding.groups if target == "group" or g.term.name in given for c in g.columns)
+    return tuple(implied_columns(fit, [c for c in read if c in named], [c for c in read if c not in named]))
 
 
 def _stacked(versions: Sequence[Rows], frame: pd.DataFrame) -> Rows:

@@ -1,6 +1,7 @@
 r"""Shares of subjects: above a threshold, and with a slope of the other sign."""
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -13,12 +14,15 @@ from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.heterogeneity import opposite_sign_share
 from bayesglmm.numerics.links import Link
 from bayesglmm.numerics.spread import share_above
-from bayesglmm.post.changes import chosen_factors, only, others_at_zero, slope_rows, subject_words
+from bayesglmm.post.changes import slope_rows
+from bayesglmm.post.door import takes_fit
+from bayesglmm.post.hierarchy import make_pools, observed_combinations
 from bayesglmm.post.intervals import IntervalChoice, make_interval, summarise
-from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fit_parameters, fixed_eta, group_variance, term_eta
+from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fit_parameters, term_eta
 from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
 from bayesglmm.post.row_blocks import RowSummary
 from bayesglmm.post.rows import Rows, build_rows
+from bayesglmm.post.subjects import make_subjects, subject_mean, subject_variance, subject_words
 from bayesglmm.post.targets import check_monotone
 from bayesglmm.types import FloatArray, IntArray
 
@@ -26,6 +30,7 @@ SHARE: Final = "share"
 AMONG: Final = ("population", "observed_groups")
 
 
+@takes_fit
 def shares(  # noqa: PLR0913 (one public call; all but two are keywords)
     fit: Fit,
     at: Any = None,
@@ -51,8 +56,8 @@ def shares(  # noqa: PLR0913 (one public call; all but two are keywords)
     threshold
         On the response scale; one number or several.
     over
-        Names of the grouping factors whose levels are the subjects; all when None. Random effects of the others are at zero (in
-        :func:`bayesglmm.post.means.means` they are those of a given level).
+        Names of the grouping factors whose levels are the subjects; all when None. The others are as for
+        :func:`bayesglmm.post.heterogeneity.heterogeneity`: at the level that ``at`` names, or zero.
     keep_draws
         Whether the result keeps its draws; without them, memory does not grow with draws times lines.
     ci_prob, ci_kind
@@ -74,25 +79,26 @@ def shares(  # noqa: PLR0913 (one public call; all but two are keywords)
         If ``at`` is not what it must be.
     """
     choice = make_interval(ci_prob, ci_kind)
-    factors = chosen_factors(fit, over)
+    subjects = make_subjects(fit, over, at)
     check_monotone(fit.link)
     cutoffs = _thresholds(fit.link, threshold)
-    rows = build_rows(fit, {} if at is None else at, target="population")
-    parameters, on_link = fit_parameters(fit, effects=False), fit.link.link(cutoffs)
+    rows = build_rows(fit, {} if at is None else at, target="population", given=subjects.given)
+    parameters, on_link = fit_parameters(fit, effects=subjects.given), fit.link.link(cutoffs)
 
     def values(part: Rows) -> FloatArray:
-        m, v = fixed_eta(parameters, part), group_variance(parameters, part)
+        m, v = subject_mean(parameters, part, subjects), subject_variance(parameters, part, subjects)
         return share_above(on_link, m[:, :, None], v[:, :, None])
 
-    found = _summarised(values, only(fit, rows, factors), (parameters.n_draws, len(cutoffs)), choice, keep_draws=keep_draws)
-    noun, who = "probability" if fit.link.onto_unit_interval else "mean", subject_words(factors)
-    target = f"{who}, old and new: share with h(x'beta + z'b) > threshold, b ~ N(0, D){others_at_zero(fit, factors)}"
+    found = _summarised(values, rows, (parameters.n_draws, len(cutoffs)), choice, keep_draws=keep_draws)
+    noun, who = "probability" if fit.link.onto_unit_interval else "mean", subject_words(subjects.over)
+    target = f"{who}, old and new: share with h(x'beta + z'b) > threshold, b ~ N(0, D){subjects.others}"
     note = "The posterior mean of a share is also the probability that a new subject is above the threshold."
     table, draws = _table(fit, rows, {"threshold": cutoffs}, found)
     title = f"Share of the {who} whose {noun} is above a threshold"
     return Result(title, target, table, draws, (*rows.notes, note, *run_notes(fit)), choice)
 
 
+@takes_fit
 def opposite_slopes(  # noqa: PLR0913 (one public call; all but two are keywords)
     fit: Fit,
     variable: str,
@@ -121,8 +127,8 @@ def opposite_slopes(  # noqa: PLR0913 (one public call; all but two are keywords
         Rows at which the slope is taken, as for :func:`bayesglmm.post.heterogeneity.heterogeneity`; they matter where it is not the same
         everywhere (interactions, curves).
     over
-        Names of the grouping factors whose levels are the subjects; all when None. Random effects of the others are at zero (in
-        :func:`bayesglmm.post.means.means` they are those of a given level).
+        Names of the grouping factors whose levels are the subjects; all when None. The others are as for
+        :func:`bayesglmm.post.heterogeneity.heterogeneity`: at the level that ``at`` names, or zero.
     keep_draws
         Whether the result keeps its draws; without them, memory does not grow with draws times lines.
     ci_prob, ci_kind
@@ -144,26 +150,31 @@ def opposite_slopes(  # noqa: PLR0913 (one public call; all but two are keywords
         If ``variable`` or ``at`` is not what it must be.
     """
     choice = make_interval(ci_prob, ci_kind)
-    factors = chosen_factors(fit, over)
-    rows = only(fit, slope_rows(fit, variable, at), factors)
-    differing = tuple(k for k, z in enumerate(rows.Z) if z.any())
+    subjects = make_subjects(fit, over, at)
+    rows = slope_rows(fit, variable, at, given=subjects.given)
+    rows = replace(rows, frame=rows.frame.reset_index(drop=True))
+    differing = tuple(k for k in subjects.varying if rows.Z[k].any())
     if not differing:
         raise ArgumentError(
-            f"the slopes in {variable} of the {subject_words(factors)} are equal",
+            f"the slopes in {variable} of the {subject_words(subjects.over)} are equal",
             where=fit.spec.formula,
-            fix=f"add random slopes, such as ({variable} | {factors[0]})",
+            fix=f"add random slopes, such as ({variable} | {subjects.over[0]})",
         )
-    parameters, levels = fit_parameters(fit, effects=True), _combinations(fit, differing)
+    parameters = fit_parameters(fit, effects=True)
+    combinations = observed_combinations(fit, differing, given=subjects.held)
+    pools = make_pools(fit, combinations, rows.index, rows.n_rows)
+    levels = {row: dict(zip(differing, pool.levels, strict=True)) for pool in pools for row in pool.rows.tolist()}
 
     def values(part: Rows) -> FloatArray:
-        population = opposite_sign_share(fixed_eta(parameters, part), np.sqrt(group_variance(parameters, part)))
-        return np.stack([population, _observed_share(parameters, part, levels)], axis=2)
+        average = subject_mean(parameters, part, subjects)
+        population = opposite_sign_share(average, np.sqrt(subject_variance(parameters, part, subjects)))
+        return np.stack([population, _observed_share(parameters, part, average, [levels[i] for i in part.frame.index])], axis=2)
 
     found = _summarised(values, rows, (parameters.n_draws, len(AMONG)), choice, keep_draws=keep_draws)
     who = subject_words(tuple(dict.fromkeys(fit.design.groups[k].name for k in differing)))
-    zero, n_levels = others_at_zero(fit, factors), len(levels[differing[0]])
-    target = f"population and observed_groups: {who} with sign(dx'beta + dz'b) other than sign(dx'beta){zero}"
-    note = f"population: the slopes' normal distribution; observed_groups: the {n_levels} {who} in the data, by their b."
+    counted = "those that belong to the named levels" if combinations.parents else f"the {len(combinations.levels[0])} {who} in the data"
+    target = f"population and observed_groups: {who} with sign(dx'beta + dz'b) other than sign(dx'beta){subjects.others}"
+    note = f"population: the slopes' normal distribution; observed_groups: {counted}, by their b."
     table, draws = _table(fit, rows, {"among": np.array(AMONG, dtype=object)}, found)
     title = f"Share of the {who} whose slope in {variable} has the other sign than that of the average subject"
     return Result(title, target, table, draws, (*rows.notes, note, *run_notes(fit)), choice)
@@ -223,20 +234,13 @@ def _table(fit: Fit, rows: Rows, named: dict[str, NDArray[Any]], found: RowSumma
     return table, draws_dataset({SHARE: found.draws}, (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]), "row", coords)
 
 
-def _combinations(fit: Fit, terms: Sequence[int]) -> dict[int, IntArray]:
-    """Levels (C,) of some group terms, by position, in the C combinations that occur in the data."""
-    levels = np.unique(np.stack([fit.design.groups[k].index for k in terms], axis=1), axis=0)
-    return dict(zip(terms, levels.T, strict=True))
-
-
-def _observed_share(parameters: Parameters, rows: Rows, levels: dict[int, IntArray]) -> FloatArray:
-    """Count the share (S, n) of combinations of levels of some group terms with a slope of the other sign than the average subject's."""
-    average = fixed_eta(parameters, rows)
+def _observed_share(parameters: Parameters, rows: Rows, average: FloatArray, levels: Sequence[dict[int, IntArray]]) -> FloatArray:
+    """Count the share (S, n) of combinations of levels of some group terms, those of each row, with a slope of the other sign."""
     share = np.empty(average.shape)
-    for block in draw_blocks(parameters.n_draws, max(map(len, levels.values()))):
+    for block in draw_blocks(parameters.n_draws, max(len(own) for chosen in levels for own in chosen.values())):
         part = parameters.take(block)
-        for i in range(rows.n_rows):
-            own = average[block, i, None] + _group_slopes(part, rows, i, levels)
+        for i, chosen in enumerate(levels):
+            own = average[block, i, None] + _group_slopes(part, rows, i, chosen)
             share[block, i] = np.mean(own * average[block, i, None] < 0.0, axis=1)
     return share
 

@@ -8,10 +8,12 @@ import pandas as pd
 from bayesglmm.errors import ArgumentError, MissingValueError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.links import REAL
+from bayesglmm.post.door import takes_fit
 from bayesglmm.post.gee import FIXED, SANDWICH_NOTE, VALID_NOTE, WORKING, Structure, gee
 from bayesglmm.post.marginal import MARGINAL, SUBJECT, marginal_coefficients
 from bayesglmm.post.result import Result
 from bayesglmm.post.variance_partition import random_intercepts
+from bayesglmm.spec.names import unquoted
 from bayesglmm.types import Target, check_choice
 
 GEE = "gee_"
@@ -24,6 +26,7 @@ _LEFT_OUT = ("ratio", "logit_approximation")
 """Columns of the marginal coefficients, and beginnings of notes on them, that this table has not."""
 
 
+@takes_fit
 def side_by_side(
     fit: Fit,
     *,
@@ -61,7 +64,7 @@ def side_by_side(
     Raises
     ------
     ArgumentError
-        If no structure is named, or one twice, or times are given without ``ar1``.
+        If nothing says which rows belong together, no structure is named, or one twice, or times are given without ``ar1``.
     MissingValueError
         If the fit left rows out and ``ar1`` has no times.
     BayesglmmError
@@ -73,6 +76,7 @@ def side_by_side(
     analyzing correlated binary data. *International Statistical Review* 59, 25-35. Laird, N. M. (1988). Missing data in longitudinal
     studies. *Statistics in Medicine* 7, 305-315.
     """
+    _check_groups(fit, groups)
     names = _structures(structure)
     _check_times(fit, names, time)
     mixed = marginal_coefficients(fit, ci_prob=ci_prob)
@@ -90,6 +94,21 @@ def side_by_side(
     return Result(
         "Subject-specific, marginal and GEE coefficients", "in the column target of each row", table, mixed.draws, notes, mixed.interval
     )
+
+
+def _check_groups(fit: Fit, groups: str | None) -> None:
+    """Refuse a fit without groups, and groups of columns that the fit does not keep."""
+    alone = "gee(formula, table, groups=...) fits a marginal model of any table"
+    if groups is None and not fit.design.groups:
+        fix = f"fit the model with a group term, such as (1 | subject); {alone}"
+        raise ArgumentError("the model has no grouping factor, so nothing says which rows belong together", where=fit.spec.formula, fix=fix)
+    kept = [str(c) for c in fit.frame.columns]
+    if isinstance(groups, str) and unquoted(groups) not in kept:
+        unknown = [name for name in map(str.strip, groups.split(":")) if unquoted(name) not in kept]
+        if unknown:
+            fix = f"name one of them, or a grouping factor of the model; {alone}"
+            where = f"groups: {', '.join(unknown)}; the fit keeps {', '.join(kept)}"
+            raise ArgumentError("a fit keeps only the columns that its formula reads", where=where, fix=fix)
 
 
 def _structures(structure: Structure | Sequence[Structure]) -> tuple[Structure, ...]:

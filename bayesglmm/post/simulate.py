@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from bayesglmm.design.checks import check_positive
 from bayesglmm.errors import ArgumentError, ColumnError
 from bayesglmm.fit.draws import CHAIN, DRAW, auxiliary_draws, flatten
 from bayesglmm.fit.fit import Fit
+from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import make_interval
 from bayesglmm.post.new_groups import (
     GroupRows,
@@ -21,16 +23,19 @@ from bayesglmm.post.new_groups import (
     new_group_notes,
     read_group_rows,
 )
+from bayesglmm.post.ranges import range_notes
 from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
 from bayesglmm.post.row_blocks import summarise_rows
 from bayesglmm.spec.gate import names_in
 from bayesglmm.types import FloatArray, IntArray, UnseenLevels, check_choice
 
 ROW = "row"
+SUMMARIES = "mean", "sd", "median", "ci_lower", "ci_upper"
 STREAM = "new observations"
 """Name of the stream of random numbers, apart from those of new levels."""
 
 
+@takes_fit
 def simulate(  # noqa: PLR0913 (one public call; all but two are keywords)
     fit: Fit,
     newdata: Any = None,
@@ -69,16 +74,17 @@ def simulate(  # noqa: PLR0913 (one public call; all but two are keywords)
     Returns
     -------
     Result
-        ``table``, one row per row of ``newdata``: its columns, then ``mean``, ``sd``, ``median``, ``ci_lower``, ``ci_upper`` of the new
+        ``table``, one row per row of ``newdata``: all its columns, then ``mean``, ``sd``, ``median``, ``ci_lower``, ``ci_upper`` of the new
         observation; a binomial one is a number of successes. ``draws``: a variable named as the response, with dims (chain, draw, row); one
-        chain when ``draws`` is given.
+        chain when ``draws`` is given. The columns of the rows are its coordinates, the response that a row has as ``response_``.
 
     Raises
     ------
     LevelError
         If a level is new and ``new_groups`` is ``error``, or a factor among the predictors has a new level.
     ArgumentError, ColumnError, MissingValueError, ResponseError, DesignError
-        If an argument or a row is not what it must be; trials and known standard errors included.
+        If an argument or a row is not what it must be, trials and known standard errors included; if the mean of a row is beyond the
+        largest number in some draw, so that nothing can be drawn.
 
     References
     ----------
@@ -95,14 +101,19 @@ def simulate(  # noqa: PLR0913 (one public call; all but two are keywords)
     source = make_source(fit, rows, new_groups=new_groups, seed=seed, which=which)
     new = _Observations(fit, rows, source)
     found = summarise_rows(new.draw, rows.rows.n_rows, len(source.which), choice, keep_draws=keep_draws)
-    name = fit.design.response + ("_" if fit.design.response == ROW else "")
-    labels = join_columns(rows.rows.frame, found.columns, reserved=(name,))
-    coords = {str(c): labels[c].to_numpy() for c in labels.columns[: rows.rows.frame.shape[1]]}
     shape = sizes if draws is None else (1, len(source.which))
-    kept = xr.Dataset() if found.draws is None else draws_dataset({name: found.draws}, shape, ROW, coords)
-    notes = (*_notes(fit, len(source.which), seed), *new_group_notes(source, new_groups), *run_notes(fit))
+    kept = xr.Dataset() if found.draws is None else _dataset(fit.design.response, rows.rows.frame, found.draws, shape)
+    notes = (*rows.rows.notes, *_notes(fit, len(source.which), seed), *new_group_notes(source, new_groups), *run_notes(fit))
     title = f"New observations of {fit.design.response}: posterior predictive distribution"
-    return Result(title, _target(fit), labels, kept, notes, choice)
+    table = join_columns(rows.rows.frame, found.columns, keep_index=True)
+    return Result(title, _target(fit), table, kept, notes, choice)
+
+
+def _dataset(response: str, frame: pd.DataFrame, draws: FloatArray, sizes: tuple[int, int]) -> xr.Dataset:
+    """Draws named as the response; coordinates are the columns of the rows, the response that a row has as ``response_``."""
+    name = response + ("_" if response in (ROW, CHAIN, DRAW) else "")
+    labels = join_columns(frame, {}, reserved=(name, *SUMMARIES))
+    return draws_dataset({name: draws}, sizes, ROW, {str(c): labels[c].to_numpy() for c in labels.columns})
 
 
 def check_observation_columns(fit: Fit, rows: GroupRows) -> None:
@@ -141,7 +152,7 @@ class _Observations:
     """
 
     def __init__(self, fit: Fit, rows: GroupRows, source: Source) -> None:
-        self._family, self._link = fit.family, fit.link
+        self._fit, self._family, self._link = fit, fit.family, fit.link
         self._rows, self._source = rows, source
         self._auxiliary = observation_parameters(fit, rows.se, source.which)
         self._rng = level_generator(source.seed, STREAM)
@@ -149,8 +160,23 @@ class _Observations:
     def draw(self, block: slice) -> FloatArray:
         """Observations of the rows of a block, shape (k, rows)."""
         eta = group_predictor(self._source, self._rows.rows, block).T
+        self._check_finite(eta, block)
         trials = None if self._rows.trials is None else self._rows.trials[block, None]
         return self._family.sample(self._rng, eta, self._link, trials=trials, **self._of(block)).T
+
+    def _check_finite(self, eta: FloatArray, block: slice) -> None:
+        """Refuse predictors (rows, k) of means that no number holds: nothing can be drawn with them."""
+        infinite = ~np.isfinite(self._family.mean(eta, self._link))
+        if not infinite.any():
+            return
+        row = int(np.flatnonzero(infinite.any(axis=1))[0])
+        frame = self._rows.rows.frame.iloc[[block.start + row]]
+        outside = " ".join(range_notes(self._fit, frame))
+        raise ArgumentError(
+            f"a new observation cannot be drawn: its mean is too large for a number in {infinite[row].sum()} of {eta.shape[1]} draws",
+            where=f"row {block.start + row} (counted from 0){f'. {outside}' if outside else ''}",
+            fix="leave this row out, or give one that is nearer to the data",
+        )
 
     def _of(self, block: slice) -> Mapping[str, FloatArray]:
         """Auxiliary parameters that broadcast with (rows, k)."""

@@ -15,6 +15,7 @@ import pandas as pd
 from bayesglmm.errors import ArgumentError, DesignError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.contrast import CENTRAL_OFFSETS, CENTRAL_WEIGHTS, central_slope, stencil
+from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import make_interval, summarise
 from bayesglmm.post.lines import line_draws, lines_beyond, summarise_versions
 from bayesglmm.post.result import Result, join_columns, run_notes
@@ -83,6 +84,7 @@ class _Differences:
         return np.asarray(found)
 
 
+@takes_fit
 def slopes(  # noqa: PLR0913 (one public call; all but three are keywords)
     fit: Fit,
     variable: str,

@@ -10,6 +10,7 @@ import pandas as pd
 from bayesglmm.fit import diagnostics
 from bayesglmm.fit.draws import flatten, parameter_draws
 from bayesglmm.fit.fit import Fit
+from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import make_interval, summarise
 from bayesglmm.post.result import Result, draws_dataset, run_notes
 from bayesglmm.types import FloatArray
@@ -27,6 +28,7 @@ _DIAGNOSTICS: Final[Mapping[str, Callable[[FloatArray], FloatArray]]] = MappingP
 )
 
 
+@takes_fit
 def summary(fit: Fit, *, ci_prob: float = 0.95, ci_kind: str = "eti") -> Result:
     """Posterior summary of every parameter, with its simulation error and diagnostics.
 

@@ -11,16 +11,15 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final
 
-import numpy as np
-
 from bayesglmm.errors import ArgumentError, FamilyError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.links import Link
 from bayesglmm.numerics.marginal import population_predictor
+from bayesglmm.post.hierarchy import Pool, check_split, inside_of
 from bayesglmm.post.linear_predictor import Parameters, block_length, combination_eta, draw_blocks, fixed_eta, group_eta, group_variance
 from bayesglmm.post.result import target_sentence
 from bayesglmm.post.rows import Rows
-from bayesglmm.types import FloatArray, IntArray, Target
+from bayesglmm.types import FloatArray, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +32,15 @@ class Setting:
         n distinct rows.
     link
         The link function.
-    observed
-        For each group term that is averaged over the levels of the C distinct combinations in the data, shape (C,).
+    pools
+        Which rows are averaged over which combinations of levels that occur in the data; read by ``observed_groups`` only.
     given
         Positions of the group terms that are conditioned on: each row names a level. The others are averaged over.
     """
 
     rows: Rows
     link: Link
-    observed: tuple[IntArray, ...]
+    pools: tuple[Pool, ...]
     given: tuple[int, ...] = ()
 
     @property
@@ -52,10 +51,19 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Averaging:
-    """Which grouping factors a mean is averaged over, by name, and which are given: conditioned on a level that each row names."""
+    """Which grouping factors a mean is averaged over, by name, and which are given: conditioned on a level that each row names.
+
+    Attributes
+    ----------
+    over, given
+        Names of factors.
+    inside
+        Those of ``over`` that are nested in one of ``given``.
+    """
 
     over: tuple[str, ...]
     given: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +106,23 @@ def population(parameters: Parameters, setting: Setting) -> Predictors:
 def observed_groups(parameters: Parameters, setting: Setting) -> Predictors:
     r"""Averaged over the groups in the data: :math:`g(C^{-1} \sum_c h(m + \sum_t z_t' b_{t, j_t(c)}))`.
 
-    c runs over the C distinct combinations of levels of the averaged factors that occur in the data, each with the same weight; the
-    effects of given factors are part of m. Rows and draws are taken so that draws x rows x C is at most ``BLOCK_ELEMENTS``.
+    c runs over the C distinct combinations of levels of the averaged factors that occur in the data, each with the same weight; where a
+    factor is nested in a given one only over those that belong to the level that the row names. Effects of given factors are part of m.
+    Rows and draws are taken so that draws x rows x C is at most ``BLOCK_ELEMENTS``.
     """
     value = _given_eta(parameters, setting)
-    if not setting.observed:
+    averaged = setting.averaged
+    if not averaged:
         return Predictors(value)
-    averaged, C = setting.averaged, len(setting.observed[0])
     groups, effects = parameters.choose(averaged).groups, setting.rows.choose(averaged).Z
-    n_rows = value.shape[1]
-    step = block_length(C)
-    for rows in (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step)):
-        for block in draw_blocks(parameters.n_draws, C * (rows.stop - rows.start)):
-            eta = value[block, rows, None]
-            for group, z, levels in zip(groups, effects, setting.observed, strict=True):
-                eta = eta + combination_eta(group.take(block), z[rows], levels)
-            value[block, rows] = mean_predictor(setting.link, eta, lambda mu: mu.mean(axis=-1))
+    for pool in setting.pools:
+        C, step = len(pool.levels[0]), block_length(len(pool.levels[0]))
+        for rows in (pool.rows[start : start + step] for start in range(0, len(pool.rows), step)):
+            for block in draw_blocks(parameters.n_draws, C * len(rows)):
+                eta = value[block][:, rows, None]
+                for group, z, levels in zip(groups, effects, pool.levels, strict=True):
+                    eta = eta + combination_eta(group.take(block), z[rows], levels)
+                value[block, rows] = mean_predictor(setting.link, eta, lambda mu: mu.mean(axis=-1))
     return Predictors(value)
 
 
@@ -168,12 +177,6 @@ def check_monotone(link: Link) -> None:
         )
 
 
-def observed_combinations(fit: Fit, *, given: Sequence[int] = ()) -> tuple[IntArray, ...]:
-    """For each group term that is not given the levels (C,) of their distinct combinations in the data, in sorted order."""
-    averaged = [g.index for i, g in enumerate(fit.design.groups) if i not in given]
-    return tuple(np.unique(np.stack(averaged, axis=1), axis=0).T) if averaged else ()
-
-
 def averaging(fit: Fit, over: str | Sequence[str] | None, target: Target) -> Averaging:
     """Split the grouping factors into those that are averaged over and those that are given.
 
@@ -189,7 +192,8 @@ def averaging(fit: Fit, over: str | Sequence[str] | None, target: Target) -> Ave
     Raises
     ------
     ArgumentError
-        If nothing is averaged for the target, or a name is no grouping factor; lists all and the nearest.
+        If nothing is averaged for the target, a name is no grouping factor (lists all and the nearest), or a factor is averaged over
+        though one that is nested in it is given.
     """
     factors = tuple(dict.fromkeys(g.name for g in fit.design.groups))
     if over is None:
@@ -205,15 +209,21 @@ def averaging(fit: Fit, over: str | Sequence[str] | None, target: Target) -> Ave
         )
     for name in names:
         _check_factor(name, factors)
-    return Averaging(tuple(f for f in factors if f in names), tuple(f for f in factors if f not in names))
+    averaged, given = tuple(f for f in factors if f in names), tuple(f for f in factors if f not in names)
+    check_split(fit, averaged, given)
+    return Averaging(averaged, given, inside_of(fit, averaged, given))
 
 
 def averaging_sentence(target: Target, factors: Averaging) -> str:
     """Write the target in words, and which factors are given."""
-    sentence = target_sentence(target, factors.over)
-    if not factors.given:
-        return sentence
-    return f"{sentence}; given the named levels of {' and '.join(factors.given)}, whose effects are part of x'beta"
+    inside = factors.inside if target == "observed_groups" else ()
+    only = f"; only those levels of {' and '.join(inside)} that belong to them" if inside else ""
+    return f"{target_sentence(target, factors.over)}{given_words(factors.given)}{only}"
+
+
+def given_words(factors: Sequence[str]) -> str:
+    """Say whose named levels count as part of the fixed part; empty without any."""
+    return f"; given the named levels of {' and '.join(factors)}, whose effects are part of x'beta" if factors else ""
 
 
 def _check_factor(name: object, factors: Sequence[str]) -> None:

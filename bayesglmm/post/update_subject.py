@@ -8,6 +8,7 @@ import xarray as xr
 
 from bayesglmm.errors import ArgumentError, LevelError
 from bayesglmm.fit.fit import Fit
+from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import make_interval
 from bayesglmm.post.new_groups import (
     GroupRows,
@@ -33,6 +34,7 @@ HEAVY = 0.7
 """Shape of the tail of the weights above which averages over them cannot be trusted (Vehtari et al. 2024)."""
 
 
+@takes_fit
 def update_subject(  # noqa: PLR0913 (one public call; all but two are keywords)
     fit: Fit,
     newdata: Any,
@@ -75,15 +77,15 @@ def update_subject(  # noqa: PLR0913 (one public call; all but two are keywords)
     Returns
     -------
     Result
-        ``table``, one row per row of ``at``: its columns, then ``mean``, ``sd``, ``median``, ``ci_lower``, ``ci_upper``. ``draws``:
+        ``table``, one row per row of ``at``: all its columns, then ``mean``, ``sd``, ``median``, ``ci_lower``, ``ci_upper``. ``draws``:
         ``mean_response`` with dims (chain, draw, row) and ``random_effect``, the effects of the new levels, with dims (chain, draw,
         effect_of_level) and coordinates ``factor``, ``level``, ``effect``; one chain. The notes tell how many draws the weights are worth.
 
     Raises
     ------
     ArgumentError
-        If a row of ``newdata`` names no new level, or too many levels are new; if its data are impossible under every draw; if there are
-        neither ``newdata`` nor ``at``; if without ``newdata`` no level of ``at`` is new.
+        If the model has no grouping factor, a row of ``newdata`` names no new level, or too many levels are new; if its data are impossible
+        under every draw; if there are neither ``newdata`` nor ``at``; if without ``newdata`` no level of ``at`` is new.
     LevelError
         If a level in ``at`` is new, not in ``newdata``, and ``new_groups`` is ``error``.
     ColumnError, MissingValueError, ResponseError, DesignError
@@ -116,7 +118,7 @@ def update_subject(  # noqa: PLR0913 (one public call; all but two are keywords)
     notes = (*_notes(own, updated, seed), *new_group_notes(source, new_groups), *run_notes(fit))
     title = f"{predict_title(fit.link, scale)}: a new subject, updated by {len(own.y)} rows of its own"
     result = mean_result(fit, scale, _renamed(rows), found, sizes, (notes, choice))
-    return Result(title, result.target, result.table, xr.merge([result.draws, _effects(fit, updated, sizes)]), notes, choice)
+    return replace(result, title=title, draws=xr.merge([result.draws, _effects(fit, updated, sizes)]))
 
 
 def _without_data(fit: Fit, at: Any, new_groups: UnseenLevels, scale: Scale, seed: int, interval: tuple[float, str]) -> Result:
@@ -147,7 +149,7 @@ def _read_at(fit: Fit, at: Any, own: GroupRows, new_groups: UnseenLevels) -> Gro
 
 def _renamed(rows: GroupRows) -> GroupRows:
     """Rename columns of the rows that are called as the effects and their coordinates are, which stand in the same data set."""
-    frame = join_columns(rows.rows.frame, {}, reserved=(EFFECT, COLUMN, *WHICH))
+    frame = join_columns(rows.rows.frame, {}, reserved=(EFFECT, COLUMN, *WHICH), keep_index=True)
     return replace(rows, rows=replace(rows.rows, frame=frame))
 
 

@@ -24,6 +24,7 @@ from bayesglmm.numerics.partition import (
     lognormal_variance,
     response_shares,
 )
+from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import IntervalChoice, make_interval, summarise
 from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fit_parameters, fixed_eta
 from bayesglmm.post.means import AT_ONCE
@@ -38,6 +39,7 @@ SHARE = "share"
 TOTAL, RESIDUAL = "total", "residual"
 
 
+@takes_fit
 def variance_partition(
     fit: Fit,
     at: Any = None,

@@ -7,15 +7,16 @@ from typing import Literal
 from bayesglmm.errors import FormulaError, NotBuiltError, PriorError
 from bayesglmm.spec.distributions import Prior, Support
 from bayesglmm.spec.formula import parse_term
-from bayesglmm.spec.gate import column_name
-from bayesglmm.spec.terms import INTERCEPT
-from bayesglmm.spec.tokenizer import split_top, tokenize
+from bayesglmm.spec.gate import column_name, quote
+from bayesglmm.spec.terms import INTERCEPT, Term
+from bayesglmm.spec.tokenizer import bare, split_top, tokenize
 from bayesglmm.spec.vocabulary import nearest
 
 type AddressKind = Literal["intercept", "b", "sd", "cor", "sigma"]
 
 _KINDS: dict[str, AddressKind] = {"intercept": "intercept", "b": "b", "sd": "sd", "cor": "cor", "sigma": "sigma"}
 _SPACE = " \t\r\n"
+_CONSTANTS = ("True", "False", "None")
 _FORMS = "intercept, b, b[drug], b[drug[ddI]], sd, sd[patient], sd[patient, obstime], cor, cor[patient], sigma"
 _FITTING: dict[str, tuple[Support, ...]] = {
     "intercept": ("real", "interval"),
@@ -172,7 +173,24 @@ def _label(text: str, functions: frozenset[str]) -> tuple[str, str | None]:
     term_text, level = (text, None) if cut is None else (text[:cut], text[cut + 1 : -1])
     if term_text.strip(_SPACE) in (INTERCEPT, "Intercept"):
         return INTERCEPT, level
-    return parse_term(term_text, functions=functions).name, level
+    return _term(term_text, functions).name, level
+
+
+def _term(text: str, functions: frozenset[str]) -> Term:
+    """Read a term; a name that needs back-quotes in a formula may stand here without."""
+    try:
+        return parse_term(text, functions=functions)
+    except FormulaError:
+        names = [name.strip(_SPACE) for name in text.split(":")]
+        if not all(_speakable(name) for name in names):
+            raise
+        return parse_term(":".join(quote(name) for name in names))
+
+
+def _speakable(name: str) -> bool:
+    """Whether a name is made of words with blanks between them: back-quotes would let it stand in a formula."""
+    first, *rest = name.split(" ")
+    return bare(first) and not first.startswith("_") and all(bare(f"a{word}") for word in rest) and name not in _CONSTANTS
 
 
 def _outside(text: str, char: str) -> int | None:
@@ -192,7 +210,7 @@ def _outside(text: str, char: str) -> int | None:
 
 def _factor(text: str) -> str:
     """Read a grouping factor: columns joined by colons."""
-    term = parse_term(text)
+    term = _term(text, frozenset())
     if any(column_name(f) is None for f in term.factors):
         raise PriorError(f"{text.strip(_SPACE)!r} is no grouping factor", where="priors", fix=f"supported: {_FORMS}")
     return term.name

@@ -14,21 +14,33 @@ import pandas as pd
 from bayesglmm.api import glmm
 from bayesglmm.approx.pirls import Response
 from bayesglmm.design.groups import GroupDesign
-from bayesglmm.errors import ArgumentError, ResponseError
+from bayesglmm.errors import ArgumentError
+from bayesglmm.fit.draws import auxiliary_draws
 from bayesglmm.fit.fit import Fit
+from bayesglmm.naming import SIGMA
+from bayesglmm.numerics.covariance import covariance_matrix
+from bayesglmm.numerics.gls import RandomBlock, generalized_least_squares
+from bayesglmm.numerics.links import LINKS
+from bayesglmm.post.hierarchy import children_of, terms_of
 from bayesglmm.post.intervals import make_interval, summarise
-from bayesglmm.post.linear_predictor import Parameters, fit_parameters
+from bayesglmm.post.linear_predictor import GroupParameters, Parameters, fit_parameters
 from bayesglmm.post.random_effects import fixed_twins
 from bayesglmm.post.result import Result, draws_dataset, run_notes
+from bayesglmm.spec.names import named
 from bayesglmm.types import FloatArray, IntArray
+from bayesglmm.workflows.own_rows import (
+    TOO_FEW,
+    Estimate,
+    NestedEffect,
+    estimate,
+    integrated_estimate,
+    lacks_rank,
+    residual_sd,
+    response_of,
+    some_rows,
+)
 
 COEFFICIENT = "coefficient"
-STEPS = 25
-HALVINGS = 12
-CLOSE = 1e-16
-"""The search ends when the step, in standard errors and squared, is this small."""
-STILL = 1e-3
-"""Largest change of the linear predictor in a last step; beyond it the estimate is on its way to infinity."""
 SHOWN = 5
 
 
@@ -49,7 +61,13 @@ def pooling(  # noqa: PLR0913 (one public call; all but two are keywords)
               \text{shrinkage}_j = 1 - \frac{E(\beta + b_j \mid y) - E(\beta \mid y)}{\hat\beta_j - E(\beta \mid y)}
 
     with z the effect columns of the factor and r the rest of the predictor (offset, other fixed effects, effects of other factors) at its
-    posterior mean.
+    posterior mean. Effects of factors that are nested in this one (casks within batches) are not held but integrated out, since at their
+    posterior means they would hold part of what a group's own rows say:
+
+    .. math:: \hat\beta_j = (Z_j'V_j^{-1}Z_j)^{-1} Z_j'V_j^{-1}(y_j - r_j), \qquad
+              V_j = \textstyle\sum_{t\,\text{nested}} Z_t D_t Z_t' + \sigma^2 I
+
+    with D and :math:`\sigma^2` at their posterior means, and under other links, for one nested effect, by quadrature.
 
     Parameters
     ----------
@@ -75,13 +93,15 @@ def pooling(  # noqa: PLR0913 (one public call; all but two are keywords)
     Raises
     ------
     ArgumentError
-        If there is no such grouping factor, or a table or options are given with a fit.
+        If there is no such grouping factor, a table or options are given with a fit, or several effects of nested factors would have to
+        be integrated out under a link other than the identity.
     BayesglmmError
         As :func:`glmm`.
 
     Notes
     -----
-    With an estimated residual SD, standard errors of the separate fits use one residual SD of all of them. Shrinkage can leave [0, 1] where
+    With an estimated residual SD, standard errors of the separate fits use one residual SD of all of them; where nested effects are
+    integrated out, that of the mixed model, and they hold the spread of the nested levels. Shrinkage can leave [0, 1] where
     effects are correlated, and means little where a group's own estimate is close to the fixed effect. Under a link other than the
     identity, pooled coefficients are those of a population mean, nearer to zero than the fixed effects that groups are shrunk to.
 
@@ -104,7 +124,7 @@ def pooling(  # noqa: PLR0913 (one public call; all but two are keywords)
     coords = {c: table[c].to_numpy(dtype=object) for c in ("factor", "level", "effect")}
     dataset = draws_dataset({COEFFICIENT: draws.reshape(len(draws), -1)}, sizes, "row", coords)
     target = f"group: beta + b_j of each observed level of {part.name}, on the scale of the linear predictor"
-    others = sorted({g.name for g in fit.design.groups} - {part.name})
+    others = sorted({g.name for g in fit.design.groups} - {part.name, *part.children})
     notes = (*_notes(part, reasons, table, others), *run_notes(fit))
     return Result(f"No, complete and partial pooling of {part.name}", target, table, dataset, notes, choice)
 
@@ -124,7 +144,13 @@ class _Factor:
     beta, b
         Shapes (S, p) and (S, L, q): draws of the fixed effects and the random effects.
     rest
-        Shape (n,): posterior mean of what the predictor has besides.
+        Shape (n,): posterior mean of what the predictor has besides, without effects of nested factors.
+    nested
+        Effects of the terms of nested factors, with the posterior means of their covariances.
+    sigma
+        Root of the posterior mean of the residual variance; 1 without one. Read where factors are nested.
+    children
+        Names of the nested factors.
     """
 
     name: str
@@ -136,6 +162,9 @@ class _Factor:
     beta: FloatArray
     b: FloatArray
     rest: FloatArray
+    nested: tuple[RandomBlock, ...]
+    sigma: float
+    children: tuple[str, ...]
 
     @property
     def n_levels(self) -> int:
@@ -165,11 +194,14 @@ def _factor(fit: Fit, name: str | None) -> _Factor:
     design, known = fit.design, list(dict.fromkeys(g.name for g in fit.design.groups))
     if not known:
         raise ArgumentError("the model has no grouping factor", where=fit.spec.formula, fix="add one, such as (1 | subject)")
+    name = None if name is None else named(name, known)
     if name is not None and name not in known:
         raise ArgumentError(f"factor={name!r} is no grouping factor of the model", fix=f"the factors are: {', '.join(known)}")
     chosen = known[0] if name is None else name
-    parameters = fit_parameters(fit, effects=True)
-    own = [t for t, g in enumerate(design.groups) if g.name == chosen]
+    children = children_of(fit, chosen)
+    _check_nested(fit, chosen, children)
+    parameters, inside = fit_parameters(fit, effects=True), terms_of(fit, children)
+    own = terms_of(fit, (chosen,))
     first = design.groups[own[0]]
     Z = np.concatenate([design.groups[t].Z for t in own], axis=1)
     twin = tuple(place for t in own for place in fixed_twins(fit, design.groups[t]))
@@ -182,8 +214,36 @@ def _factor(fit: Fit, name: str | None) -> _Factor:
         twin,
         parameters.beta,
         np.concatenate([_effects(parameters, t) for t in own], axis=2),
-        design.offset + _besides(design.X, parameters, twin) + _others(design.groups, parameters, own),
+        design.offset + _besides(design.X, parameters, twin) + _others(design.groups, parameters, (*own, *inside)),
+        tuple(_nested_block(design.groups[t], parameters.groups[t]) for t in inside),
+        _sigma(fit),
+        children,
     )
+
+
+def _check_nested(fit: Fit, name: str, children: Sequence[str]) -> None:
+    """Refuse a factor with nested ones whose effects cannot be integrated out, by a formula or in one dimension each."""
+    terms = terms_of(fit, children)
+    one = len(terms) == 1 and fit.design.groups[terms[0]].Z.shape[1] == 1
+    if not children or one or fit.link is LINKS["identity"]:
+        return
+    innermost = min(children, key=lambda child: len(children_of(fit, child)))
+    raise ArgumentError(
+        f"levels of {', '.join(children)} lie within those of {name}, and integrating over their effects takes several dimensions: an "
+        f"estimate of a level of {name} by itself is made for one nested effect only, or with the identity link",
+        where=f"factor={name!r}, {fit.spec.link} link",
+        fix=f"use factor={innermost!r}; random_effects(fit, factor={name!r}, coefficients=True) has the partially pooled numbers alone",
+    )
+
+
+def _nested_block(group: GroupDesign, draws: GroupParameters) -> RandomBlock:
+    return RandomBlock(group.index, group.Z, covariance_matrix(draws.sd, draws.corr).mean(axis=0))
+
+
+def _sigma(fit: Fit) -> float:
+    """Root of the posterior mean of the residual variance; 1 where there is none, or standard errors are known."""
+    draws = auxiliary_draws(fit.posterior, fit.family.auxiliary).get(SIGMA)
+    return 1.0 if draws is None else float(np.sqrt(np.mean(np.square(draws))))
 
 
 def _effects(parameters: Parameters, term: int) -> FloatArray:
@@ -200,11 +260,11 @@ def _besides(X: FloatArray, parameters: Parameters, twin: Sequence[int | None]) 
     return X @ mean
 
 
-def _others(groups: Sequence[GroupDesign], parameters: Parameters, own: Sequence[int]) -> FloatArray:
-    """Posterior mean of the effects of the other factors, (n,)."""
+def _others(groups: Sequence[GroupDesign], parameters: Parameters, left: Sequence[int]) -> FloatArray:
+    """Posterior mean of the effects of the terms that are not ``left`` out, (n,)."""
     total = np.zeros(len(groups[0].index))
     for t, group in enumerate(groups):
-        if t not in own:
+        if t not in left:
             total += np.sum(group.Z * _effects(parameters, t).mean(axis=0)[group.index], axis=1)
     return total
 
@@ -220,110 +280,50 @@ def _coefficients(part: _Factor) -> FloatArray:
 
 def _separate(fit: Fit, part: _Factor) -> tuple[FloatArray, FloatArray, dict[str, list[str]]]:
     """Estimates and standard errors (L, q) of each group by itself, and the levels without, by reason."""
-    whole = _response(fit, part.rest)
+    whole = response_of(fit, part.rest)
     order = np.argsort(part.index, kind="stable")
     ends = np.cumsum(np.bincount(part.index, minlength=part.n_levels))
     q, squares, freedom = len(part.labels), 0.0, 0
     values, se = np.full((part.n_levels, q), np.nan), np.full((part.n_levels, q), np.nan)
     reasons: dict[str, list[str]] = {}
     for j, rows in enumerate(np.split(order, ends[:-1])):
-        response = _rows_of(whole, rows)
-        found = estimate(part.Z[rows], response)
+        response = some_rows(whole, rows)
+        found = _own_estimate(part, response, rows)
         if isinstance(found, str):
             reasons.setdefault(found, []).append(part.levels[j])
             continue
         values[j], se[j] = found.beta, np.sqrt(np.diag(found.covariance))
         squares += response.squares(response.offset + part.Z[rows] @ found.beta)
         freedom += len(rows) - q
-    return values, se * _residual_sd(whole, squares, freedom), reasons
+    return values, se if part.nested else se * residual_sd(whole, squares, freedom), reasons
+
+
+def _own_estimate(part: _Factor, response: Response, rows: IntArray) -> Estimate | str:
+    """Estimate the coefficients of one level from its rows, the effects of nested levels integrated out."""
+    Z = part.Z[rows]
+    if not part.nested:
+        return estimate(Z, response)
+    blocks = [block.take(rows) for block in part.nested]
+    if not response.additive:
+        (only,) = blocks
+        column = only.Z[:, 0] * float(np.sqrt(only.covariance[0, 0]))
+        return integrated_estimate(Z, response, NestedEffect(only.index, column, part.sigma))
+    if lacks_rank(Z):
+        return TOO_FEW
+    variance = part.sigma**2 if response.errors is None else np.square(response.errors)
+    return Estimate(*generalized_least_squares(Z, response.y - response.offset, response.weights / variance, blocks))
 
 
 def _complete(fit: Fit, part: _Factor) -> tuple[FloatArray, FloatArray]:
     """Estimates and standard errors (q,) of the model without random effects; missing for an effect that is not in it."""
-    response, X = _response(fit, fit.design.offset), fit.design.X
+    response, X = response_of(fit, fit.design.offset), fit.design.X
     missing = np.full(len(part.labels), np.nan)
     found = estimate(X, response) if X.shape[1] else "no fixed effect"
     if isinstance(found, str):
         return missing, missing
-    sd = _residual_sd(response, response.squares(response.offset + X @ found.beta), len(X) - X.shape[1])
+    sd = residual_sd(response, response.squares(response.offset + X @ found.beta), len(X) - X.shape[1])
     se = sd * np.sqrt(np.diag(found.covariance))
     return tuple(np.array([np.nan if t is None else float(v[t]) for t in part.twin]) for v in (found.beta, se))  # type: ignore[return-value]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Estimate:
-    """Maximum likelihood: coefficients (p,) and their covariance (p, p) at a residual SD of one."""
-
-    beta: FloatArray
-    covariance: FloatArray
-
-
-def estimate(X: FloatArray, response: Response) -> Estimate | str:
-    """Maximize the likelihood by Fisher scoring with halved steps.
-
-    Parameters
-    ----------
-    X
-        Shape (n, p).
-    response
-        The n rows.
-
-    Returns
-    -------
-    Estimate or str
-        The reason, in words, where there is no finite maximum with a covariance.
-    """
-    scale = np.sqrt(np.mean(X**2, axis=0))
-    if len(X) < X.shape[1] or np.linalg.matrix_rank(X / np.where(scale > 0.0, scale, 1.0)) < X.shape[1]:
-        return "too few different rows"
-    columns = X / scale
-    try:
-        center = response.family.response_center(response.y, response.link, trials=response.trials, weights=response.weights)
-    except ResponseError:
-        return "its mean response is impossible under the link"
-    beta = np.linalg.lstsq(columns, center - response.offset, rcond=None)[0]
-    eta = response.offset + columns @ beta
-    for _ in range(STEPS):
-        score, weights = response.score_and_weights(eta, 1.0)
-        information = (columns.T * weights) @ columns
-        try:
-            step = np.linalg.solve(information, columns.T @ score)
-        except np.linalg.LinAlgError:
-            break
-        share = _share(response, eta, columns @ step)
-        beta, eta = beta + share * step, eta + share * (columns @ step)
-        settled = float(step @ information @ step) <= CLOSE and float(np.abs(columns @ step).max()) <= STILL * max(1.0, float(np.ptp(eta)))
-        if response.additive or settled:
-            return Estimate(beta / scale, np.linalg.inv(information) / np.outer(scale, scale))
-    return "no finite maximum: its responses are all alike or separated"
-
-
-def _share(response: Response, eta: FloatArray, change: FloatArray) -> float:
-    """Halve a step until the likelihood does not fall beyond rounding."""
-    before = response.log_likelihood(eta, 1.0)
-    noise = np.finfo(float).eps * len(eta) * max(1.0, abs(before))
-    for halving in range(HALVINGS):
-        if response.log_likelihood(eta + 0.5**halving * change, 1.0) >= before - noise:
-            return 0.5**halving
-    return 0.0
-
-
-def _response(fit: Fit, offset: FloatArray) -> Response:
-    design = fit.design
-    weights = np.ones(len(design.y)) if design.weights is None else design.weights
-    return Response(design.y, offset, design.trials, weights, design.se, fit.family, fit.link)
-
-
-def _rows_of(whole: Response, rows: IntArray) -> Response:
-    trials, errors = (None if v is None else v[rows] for v in (whole.trials, whole.errors))
-    return Response(whole.y[rows], whole.offset[rows], trials, whole.weights[rows], errors, whole.family, whole.link)
-
-
-def _residual_sd(response: Response, squares: float, freedom: int) -> float:
-    """Residual SD by which standard errors are multiplied: 1 where the family has none or it is known, missing without freedom."""
-    if not response.family.auxiliary or response.errors is not None:
-        return 1.0
-    return float(np.sqrt(squares / freedom)) if freedom > 0 else float("nan")
 
 
 def _table(part: _Factor, columns: dict[str, FloatArray]) -> pd.DataFrame:
@@ -340,8 +340,11 @@ def _table(part: _Factor, columns: dict[str, FloatArray]) -> pd.DataFrame:
 def _notes(part: _Factor, reasons: dict[str, list[str]], table: pd.DataFrame, others: list[str]) -> tuple[str, ...]:
     notes = [f"mean, sd, median and interval: partially pooled, by the mixed model. rows: those of the level of {part.name}."]
     if others:
-        held = f"separate: with the random effects of {', '.join(others)} at their posterior means"
-        notes.append(f"{held}; where their levels lie within those of {part.name}, these hold part of what a level's own rows say.")
+        notes.append(f"separate: with the random effects of {', '.join(others)} at their posterior means.")
+    if part.children:
+        nested = ", ".join(part.children)
+        how = "with variances at their posterior means"
+        notes.append(f"separate: integrated over the random effects of {nested}, whose levels lie within those of {part.name}, {how}.")
     for reason, levels in reasons.items():
         shown = ", ".join(levels[:SHOWN]) + (", ..." if len(levels) > SHOWN else "")
         notes.append(f"No separate estimate for {len(levels)} of {part.n_levels} levels ({shown}): {reason}.")

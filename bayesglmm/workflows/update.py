@@ -14,6 +14,7 @@ from bayesglmm.design.prepare import family_and_link, prepare
 from bayesglmm.design.scaling import resolve_priors
 from bayesglmm.errors import ArgumentError, ColumnError, DesignWarning, PriorError
 from bayesglmm.fit.fit import Fit
+from bayesglmm.post.door import takes_fit
 from bayesglmm.spec.addresses import parse_address
 from bayesglmm.spec.formula import ParsedFormula, parse_formula
 from bayesglmm.spec.model_spec import make_spec
@@ -26,6 +27,7 @@ _SETTINGS = ("draws", "tune", "chains", "target_accept", "max_treedepth", "cores
 _EXAMPLES = {"priors": "{'b': Normal(0, 2.5)}", "contrasts": "{'drug': 'sum'}", "functions": "{'double': double}"}
 
 
+@takes_fit
 def update(fit: Fit, formula: str | None = None, data: Any = None, **changes: Any) -> Fit:
     """Fit a model again with some things changed; what is not named stays as it was.
 

@@ -76,10 +76,10 @@ def test_every_command_has_a_help_and_json(name, run):
     assert command.name == name
 
 
-@pytest.mark.parametrize("name", ["fit", "means"])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_examples_in_the_help_stay_on_their_lines(name, run):
     text = run(name, "--help").stdout
-    assert f"\n  bayesglmm {name} " in text
+    assert f"\n  bayesglmm {name}" in text
     assert "\\b" not in text
 
 

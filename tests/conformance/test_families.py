@@ -237,3 +237,55 @@ def test_the_center_is_finite_on_the_boundary(name):
 def test_the_scale_is_positive(family, link):
     assert family.response_scale(np.array([0.0, 1.0, 1.0]), link.name) > 0.0
     assert family.response_scale(np.array([1.0]), link.name) == 1.0
+
+
+@every_pair
+def test_the_distribution_function_adds_up_the_density(family, link):
+    """Counts are summed; densities integrated adaptively from 40 standard deviations below the mean."""
+    for eta in ETA:
+        if family.discrete:
+            mass = np.exp(family.log_prob(COUNTS, np.full(COUNTS.shape, eta), link, **extras(family)))
+            found = family.cdf(COUNTS, np.full(COUNTS.shape, eta), link, **extras(family))
+            np.testing.assert_allclose(found, np.cumsum(mass), rtol=TWO_FORMS)
+        else:
+            mean = float(family.mean(np.asarray(eta), link))
+            density = lambda y, eta=eta: float(np.exp(family.log_prob(np.asarray(y), np.asarray(eta), link, **extras(family))))  # noqa: E731
+            for y in mean + AUXILIARY * np.array([-2.0, 0.0, 1.5]):
+                area = integrate.quad(density, mean - 40 * AUXILIARY, y, points=[mean - 3 * AUXILIARY], epsabs=ALGEBRAIC)[0]
+                found = family.cdf(np.asarray(y), np.asarray(eta), link, **extras(family))
+                np.testing.assert_allclose(found, area, rtol=TWO_FORMS)
+
+
+@every_pair
+def test_the_distribution_function_rises_from_zero_to_one(family, link):
+    grid = np.concatenate([[-np.inf, -1e6], np.linspace(-3.0, 30.0, 331), [1e6, np.inf]])[:, None]
+    found = family.cdf(grid, ETA[None], link, **extras(family))
+    assert found.shape == (335, ETA.size)
+    assert np.all(np.diff(found, axis=0) >= 0.0)
+    np.testing.assert_array_equal(found[[0, -1]], [[0.0] * ETA.size, [1.0] * ETA.size])
+    assert np.isnan(family.cdf(np.asarray(np.nan), np.asarray(0.0), link, **extras(family)))
+
+
+@pytest.mark.parametrize("name", DISCRETE)
+def test_the_distribution_function_of_a_count_jumps_at_whole_numbers_only(name):
+    family = FAMILIES[name]
+    link, y = LINKS[family.links[0]], np.array([-0.1, 0.0, 0.9, 1.0, 1.99])
+    found = family.cdf(y, np.zeros(5), link, **extras(family))
+    assert found[0] == 0.0
+    np.testing.assert_array_equal(found[[1, 3]], found[[2, 4]])
+    assert found[1] < found[3]
+
+
+@every_pair
+@pytest.mark.parametrize("size", [40.0, 700.0])
+def test_far_predictors_do_not_break_the_distribution_function(family, link, size):
+    found = family.cdf(values(family)[:, None], np.array([-size, size]), link, **extras(family))
+    assert np.all((found >= 0.0) & (found <= 1.0))
+
+
+@every_family
+def test_the_distribution_function_refuses_missing_and_unknown_parameters(family):
+    link = LINKS[family.links[0]]
+    for wrong in ({**extras(family), "nu": np.asarray(1.0)}, {} if extras(family) else {"trials": np.asarray(3.0)}):
+        with pytest.raises(ArgumentError, match=family.name):
+            family.cdf(np.ones(2), np.zeros(2), link, **wrong)

@@ -34,3 +34,16 @@ def test_a_family_can_be_sent_to_a_worker(name):
 @pytest.mark.parametrize(("name", "default"), [("gaussian", "identity"), ("bernoulli", "logit"), ("binomial", "logit"), ("poisson", "log")])
 def test_the_default_link_comes_first(name, default):
     assert FAMILIES[name].links[0] == default
+
+
+@pytest.mark.parametrize(("asked", "meant"), [("normal", "gaussian"), ("Gauss", "gaussian"), ("binary", "bernoulli"), ("count", "poisson")])
+def test_other_names_of_a_family_lead_to_it_and_not_to_one_of_like_letters(asked, meant):
+    with pytest.raises(FamilyError, match=rf"'{asked}' is not known.*did you mean '{meant}'\?"):
+        get_family(asked)
+
+
+@pytest.mark.parametrize("asked", ["negbinomial", "negative_binomial", "nbinom2", "NegBinomial"])
+def test_the_negative_binomial_family_is_not_taken_for_the_binomial_one(asked):
+    with pytest.raises(FamilyError, match=r"poisson with an effect of each row, \(1 \| id\)") as raised:
+        get_family(asked)
+    assert "did you mean" not in str(raised.value)

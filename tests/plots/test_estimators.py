@@ -60,7 +60,14 @@ def test_dollar_signs_of_labels_are_no_formulas(tmp_path):
     plot_estimators(side_by_side(fit(data=data))).savefig(tmp_path / "plot.png")
 
 
-@pytest.mark.parametrize("given", [lambda: bg.summary(fit()), lambda: fit(), lambda: None])
+def test_a_fit_is_drawn_as_its_default_result():
+    given = fit()
+    ours, wanted = (shown_panels(plot_estimators(x)) for x in (given, side_by_side(given)))
+    for one, other in zip(ours, wanted, strict=True):
+        assert [a.get_xydata().tolist() for a in one.lines] == [a.get_xydata().tolist() for a in other.lines]
+
+
+@pytest.mark.parametrize("given", [lambda: bg.summary(fit()), lambda: fit().frame, lambda: None])
 def test_other_things_are_refused(given):
     with pytest.raises(ArgumentError, match=r"side_by_side\(\.\.\.\)"):
         plot_estimators(given())

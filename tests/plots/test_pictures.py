@@ -82,7 +82,7 @@ def test_each_plot_refuses_what_it_cannot_draw():
     fit = crossed_fit()
     summary = bg.summary(fit)
     for plot in (bg.plot_spaghetti, bg.plot_caterpillar, bg.plot_shrinkage):
-        for given in (summary, fit):
+        for given in (summary, fit.frame):
             with pytest.raises(ArgumentError, match="this plot takes what"):
                 plot(given)
     with pytest.raises(ArgumentError, match="one factor, not g, h"):
@@ -102,3 +102,37 @@ def test_a_dollar_sign_in_a_label_is_text():
 def test_a_notebook_shows_the_figure_that_a_cell_returns():
     picture = bg.plot_caterpillar(bg.random_effects(fit_of("gaussian")))._repr_png_()
     assert picture.startswith(b"\x89PNG")
+
+
+def test_a_fit_is_drawn_as_its_default_result():
+    fit = crossed_fit()
+    axes = bg.plot_spaghetti(fit).axes[0]
+    own = bg.curves(fit, "x").table.query("target == 'population'")
+    np.testing.assert_array_equal(lines_of(axes, COLOURS[1])[0].get_ydata(), own["median"])
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("x", "probability of zero_one")
+    levels = bg.plot_caterpillar(fit).axes
+    assert [a.get_xlabel() for a in levels] == ["intercept of g", "x of g"]
+
+
+def test_arrows_of_a_fit_have_the_ellipses_of_its_covariance():
+    fit = make_fit("y ~ x + (x | g)", table(), sd=[0.8, 0.4], spread=0.0, n_draws=2)
+    patches = [p for p in bg.plot_shrinkage(fit).axes[0].patches if isinstance(p, Ellipse)]
+    assert sorted((patches[0].width, patches[0].height)) == pytest.approx([0.8, 1.6])
+    assert not bg.plot_shrinkage(bg.pooling(fit)).axes[0].patches
+
+
+def test_models_without_such_a_picture_are_refused():
+    alone, simple = make_fit("y ~ x", table()), make_fit("y ~ 1 + (1 | g)", table())
+    for plot in (bg.plot_spaghetti, bg.plot_caterpillar, bg.plot_shrinkage):
+        with pytest.raises(ArgumentError, match="no grouping factor"):
+            plot(alone)
+    with pytest.raises(ArgumentError, match="no covariate"):
+        bg.plot_spaghetti(simple)
+    with pytest.raises(ArgumentError, match="two effects of g, not 1"):
+        bg.plot_shrinkage(simple)
+
+
+def test_a_factor_stands_along_the_axis_at_its_levels():
+    axes = bg.plot_spaghetti(bg.curves(crossed_fit(), "drug", groups=3)).axes[0]
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["a", "b", "c"]
+    assert lines_of(axes, COLOURS[1])[0].get_xdata().tolist() == [0.0, 1.0, 2.0]

@@ -1,10 +1,15 @@
 """Targets side by side: exact ratios, and agreement with the functions that give each number alone."""
 
+import tracemalloc
+from typing import ClassVar
+
 import numpy as np
+import pandas as pd
 import pytest
 
 import bayesglmm as bg
-from bayesglmm.errors import ArgumentError
+from bayesglmm.errors import ArgumentError, ColumnError
+from bayesglmm.post import attenuation as module
 from bayesglmm.post.attenuation import attenuation, compare_targets
 from bayesglmm.post.contrasts import contrasts
 from tests.fits import make_fit
@@ -126,3 +131,83 @@ def test_means_of_targets_are_compared_without_a_variable():
 def test_bad_questions_are_refused(arguments, message):
     with pytest.raises(ArgumentError, match=message):
         compare_targets(crossed_fit(), **arguments)
+
+
+class TestGroupsAmongTheTargets:
+    """A level may be named where one of the targets reads it."""
+
+    at: ClassVar = {"x": [0.0, 1.0], "g": ["g01", "g05"], "h": "q"}
+
+    def test_means_of_the_population_stand_beside_each_group(self):
+        fit = crossed_fit()
+        result = compare_targets(fit, at=self.at, targets=("group", "population"))
+        quantity, draws = result.table["quantity"].to_numpy(), draws_of(result, "value")
+        np.testing.assert_array_equal(draws[:, quantity == "group"], draws_of(bg.means(fit, self.at, target="group")))
+        alone = draws_of(bg.means(fit, {"x": [0.0, 1.0]}, target="population"))
+        np.testing.assert_allclose(draws[:, quantity == "population"], np.repeat(alone, 2, axis=1), rtol=0, atol=2e-10)  # quadrature
+        assert result.table.columns[:4].tolist() == ["x", "g", "h", "quantity"]
+        assert result.table["g"].tolist() == (["g01"] * 4 + ["g05"] * 4) * 2
+        assert any(n.startswith("Held fixed: drug = a") for n in result.notes)
+
+    def test_contrasts_of_the_population_stand_beside_each_group(self):
+        fit = crossed_fit()
+        result = compare_targets(fit, "drug", at=self.at, targets=("population", "group"), scale="link")
+        quantity, draws = result.table["quantity"].to_numpy(), draws_of(result, "value")
+        wanted = draws_of(contrasts(fit, "drug", at=self.at, target="group", scale="link"), "contrast")
+        np.testing.assert_array_equal(draws[:, quantity == "group"], wanted)
+        assert result.table.columns[:6].tolist() == ["x", "g", "h", "from", "to", "quantity"]
+        assert not any("drug =" in n for n in result.notes), "the column that is compared is not held"
+
+    def test_some_factors_are_averaged_over(self):
+        fit = crossed_fit()
+        result = compare_targets(fit, at=self.at, targets=("population", "observed_groups", "group", "average_subject"), over=["g"])
+        quantity, draws = result.table["quantity"].to_numpy(), draws_of(result, "value")
+        for target in ("population", "observed_groups"):
+            alone = draws_of(bg.means(fit, {"x": [0.0, 1.0], "h": "q"}, target=target, over=["g"]))
+            np.testing.assert_allclose(draws[:, quantity == target], np.repeat(alone, 2, axis=1), rtol=0, atol=2e-10)  # quadrature
+        assert "given the named levels of h" in result.target
+        with pytest.raises(ArgumentError, match="averages over no grouping factor"):
+            compare_targets(fit, at=self.at, targets=("group", "average_subject"), over=["g"])
+
+    def test_cells_of_a_grid(self):
+        fit = crossed_fit()
+        result = compare_targets(fit, at=self.at, targets=("group", "population"), by="g")
+        group = draws_of(bg.means(fit, self.at, target="group", by="g"))
+        np.testing.assert_allclose(draws_of(result, "value")[:, result.table["quantity"] == "group"], group, rtol=ALGEBRAIC)
+        assert result.table["g"].tolist() == ["g01"] * 4 + ["g05"] * 4
+
+    def test_a_level_that_no_target_reads_is_refused(self):
+        with pytest.raises(ArgumentError, match="its levels are not read here"):
+            compare_targets(crossed_fit(), at={"g": "g01"})
+
+    def test_all_levels_are_needed(self):
+        with pytest.raises(ArgumentError, match=r"target='group' needs a level of every grouping factor.*h"):
+            compare_targets(crossed_fit(), at={"g": "g01"}, targets=("population", "group"))
+
+    def test_bad_variables_are_named(self):
+        with pytest.raises(ColumnError, match="did you mean 'drug'"):
+            compare_targets(crossed_fit(), "drgu", at=self.at, targets=("population", "group"))
+        with pytest.raises(ArgumentError, match="at names the column"):
+            compare_targets(crossed_fit(), "drug", at={**self.at, "drug": "a"}, targets=("population", "group"))
+
+
+@pytest.mark.parametrize("arguments", [{}, {"variable": "drug"}, {"by": "h"}, {"variable": "drug", "by": "h"}], ids=str)
+def test_without_draws_lines_are_taken_a_few_at_a_time(monkeypatch, arguments):
+    fit = crossed_fit()
+    at, targets = fit.frame.iloc[:7], ("average_subject", "observed_groups", "group")
+    whole = compare_targets(fit, at=at, targets=targets, **arguments)
+    monkeypatch.setattr(module, "AT_ONCE", 40 * 2 * 7 * 3)
+    left = compare_targets(fit, at=at, targets=targets, keep_draws=False, **arguments)
+    assert not left.draws.data_vars
+    pd.testing.assert_frame_equal(left.table, whole.table, rtol=ALGEBRAIC)
+    assert (left.target, left.notes) == (whole.target, whole.notes)
+
+
+def test_without_draws_memory_does_not_grow_with_lines():
+    fit = crossed_fit(n_draws=500)
+    rows = pd.DataFrame({"x": np.linspace(-2.0, 2.0, 2000), "drug": "b", "g": "g01", "h": "p"})
+    tracemalloc.start()
+    compare_targets(fit, at=rows, targets=("average_subject", "group"), keep_draws=False)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * 1000 * 2000 * 8  # the draws of the four quantities of all lines

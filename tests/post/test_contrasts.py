@@ -281,5 +281,5 @@ def test_bad_questions_are_refused(arguments, error, message):
 
 
 def test_the_target_has_no_default():
-    with pytest.raises(TypeError, match="target"):
+    with pytest.raises(ArgumentError, match="target"):
         contrasts(crossed_fit(), "drug")

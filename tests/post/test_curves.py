@@ -70,6 +70,10 @@ def test_a_number_is_shown_over_its_range_and_a_factor_at_its_levels():
         ({"variable": "x", "groups": ["g99"]}, LevelError),
         ({"variable": "x", "groups": -1}, ArgumentError),
         ({"variable": "x", "groups": "g01"}, ArgumentError),
+        ({"variable": "x", "groups": None}, ArgumentError),
+        ({"variable": "x", "groups": 2.5}, ArgumentError),
+        ({"variable": "x", "groups": []}, ArgumentError),
+        ({"variable": "x", "values": []}, ArgumentError),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(arguments, error):
@@ -88,3 +92,9 @@ def test_numbers_that_are_factors_are_shown_at_their_levels_and_named_as_in_the_
 def test_a_model_without_groups_is_refused():
     with pytest.raises(ArgumentError, match="no grouping factor"):
         curves(make_fit("y ~ x", table()), "x")
+
+
+def test_an_empty_list_of_groups_leads_to_what_shows_none():
+    with pytest.raises(ArgumentError, match=r"names no level.*groups=0 shows the average subject and the population alone"):
+        curves(crossed_fit(), "x", groups=())
+    assert set(curves(crossed_fit(), "x", groups=0).table["target"]) == {"average_subject", "population"}

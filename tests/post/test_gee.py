@@ -261,6 +261,9 @@ def test_interval_is_normal_and_told():
     result = gee("y ~ x", made_up(), groups="g", ci_prob=0.9)
     row = result.table.loc["x"]
     assert row["ci_upper"] - row["estimate"] == pytest.approx(1.6448536269514722 * row["se"], rel=ALGEBRAIC)
+    assert "Interval: 90 % Wald confidence interval" in str(result)
+    assert "equal-tailed" not in str(result)
+    assert result.to_dict()["interval"] == {"prob": 0.9, "kind": "wald"}
     assert "95 %" in str(result)
     assert "sandwich" in str(result)
 
@@ -325,3 +328,9 @@ def test_a_correlation_that_no_matrix_has_is_refused():
     table = pd.DataFrame({"y": y - np.repeat(y.reshape(-1, 3).mean(axis=1), 3), "g": np.repeat(np.arange(50), 3)})
     with pytest.raises(DesignError, match="impossible for groups of this size"):
         gee("y ~ 1", table, groups="g", structure="exchangeable")
+
+
+def test_times_in_either_spelling():
+    data = made_up().assign(**{"the time": lambda d: d.groupby("g").cumcount()})
+    one, other = (gee("y ~ x", data, groups="g", structure="ar1", time=name).table for name in ("the time", "`the time`"))
+    pd.testing.assert_frame_equal(one, other)

@@ -281,3 +281,19 @@ def test_arithmetic_is_that_of_numpy(made):
     if claim.difference.linear is not None:
         rebuilt = claim.difference.shift + sum(a * LABELS[name] for name, a in claim.difference.linear.items())
         np.testing.assert_allclose(np.broadcast_to(rebuilt, 40), claim.difference.draws, rtol=1e-8, atol=1e-8)
+
+
+def test_inside_an_expression_a_name_keeps_its_back_quotes_and_the_error_says_so():
+    data = table().rename(columns={"x": "my x", "g": "the group"})
+    fit = make_fit("y ~ `my x` * drug + (1 | `the group`)", data)
+    for text, label in (
+        ("my x > 0", "`my x`"),
+        ("0 < my x:drug[b]", "`my x`:drug[b]"),
+        ("1|the group_sigma > 0.1", "1|`the group`_sigma"),
+    ):
+        with pytest.raises(FormulaError, match="lacks its back-quotes") as raised:
+            hypothesis(fit, text)
+        assert raised.value.fix == f"inside an expression they are needed, write {label}"
+        assert len(hypothesis(fit, text.replace(label.replace("`", ""), label)).table) == 1
+    with pytest.raises(FormulaError, match="there is no parameter 'mine'"):
+        hypothesis(fit, "mine > 0")

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from bayesglmm.errors import ArgumentError, ColumnError, FamilyError
-from bayesglmm.post.implied_covariance import _grid, implied_covariance, shared_factors
+from bayesglmm.post.hierarchy import shared_factors
+from bayesglmm.post.implied_covariance import _grid, implied_covariance
 from tests.fits import make_fit
 from tests.post.makers import crossed_fit, table
 from tests.post.test_variance_partition import golden, golden_fit

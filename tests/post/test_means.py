@@ -166,7 +166,7 @@ def test_interval_kind_and_level():
 
 
 def test_the_target_has_no_default():
-    with pytest.raises(TypeError, match="target"):
+    with pytest.raises(ArgumentError, match="target"):
         bg.means(crossed_fit())
 
 
@@ -279,8 +279,8 @@ def test_averages_without_draws_are_made_a_few_cells_at_a_time(target, scale, mo
     """Cells of several rows: equal up to rounding, and to the bound of a quadrature rule for other rows."""
     fit, options = crossed_fit(), {"by": "g", "weights": np.resize([1.0, 2.0, 0.5], 120), "scale": scale, "target": target}
     whole, widths = bg.means(fit, **options).table, []
-    summarise = means_module.summarise
-    monkeypatch.setattr(means_module, "summarise", lambda draws, choice: widths.append(draws.shape[1]) or summarise(draws, choice))
+    summarise = means_module.summarise_means
+    monkeypatch.setattr(means_module, "summarise_means", lambda draws, choice: widths.append(draws.shape[1]) or summarise(draws, choice))
     monkeypatch.setattr(means_module, "AT_ONCE", 40 * 7)
     parts = bg.means(fit, **options, keep_draws=False)
     assert widths == [7, 7, 6], "the array of all draws was made"

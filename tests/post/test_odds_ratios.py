@@ -7,7 +7,17 @@ from scipy import special
 import bayesglmm as bg
 from bayesglmm.errors import ArgumentError, DesignError, FamilyError
 from bayesglmm.post.group_ratios import interval_odds_ratio, median_odds_ratio
-from bayesglmm.post.odds_ratios import ALIKE, CHANGE, RATIOS_ALIKE, RATIOS_OF_POPULATIONS, SAME_SUBJECT, odds_ratios
+from bayesglmm.post.odds_ratios import (
+    ALIKE,
+    APART,
+    CHANGE,
+    ONE_MORE,
+    POPULATIONS,
+    RATIOS_ALIKE,
+    RATIOS_OF_POPULATIONS,
+    SAME_SUBJECT,
+    odds_ratios,
+)
 from tests.fits import make_fit
 from tests.post.makers import AIDS_SD, aids_fit, aids_visits, crossed_fit, draws_of, parameters, table
 from tests.tolerances import ALGEBRAIC, MCSE_MULTIPLE
@@ -53,14 +63,39 @@ class TestOddsRatios:
     def test_say_who_is_compared(self):
         fit = make_fit("zero_one ~ x + arm + (1 | g)", table().assign(arm=np.repeat(["a", "b"], 60)), family="bernoulli")
         subject = odds_ratios(fit).table.iloc[::3].set_index("coefficient")["compares"]
-        assert subject["x"] == SAME_SUBJECT
-        assert subject["arm[b]"] == ALIKE
+        assert subject["x"] == f"{SAME_SUBJECT}, {ONE_MORE}"
+        assert subject["arm[b]"] == f"{ALIKE}, arm = b against the reference a"
+
+    @pytest.mark.parametrize(
+        ("term", "words"),
+        [
+            ("drug", ["drug = b against the reference a", "drug = c against the reference a"]),
+            ("C(drug, 'treatment', 'b')", ["drug = a against the reference b", "drug = c against the reference b"]),
+            ("C(drug, 'sum')", ["one unit of the sum contrast of drug"] * 2),
+            ("arm", ["arm = True against the reference False"]),
+            ("age", ["one unit more"]),
+        ],
+    )
+    def test_a_level_is_compared_with_the_reference_and_a_number_with_one_unit_less(self, term, words):
+        data = table().assign(arm=table()["x"] > 0.0)
+        result = odds_ratios(make_fit(f"zero_one ~ {term} + (1 | g)", data, family="bernoulli"))
+        compares = result.table["compares"].tolist()
+        assert compares[::3] == [f"{SAME_SUBJECT}, {w}" for w in words]
+        assert compares[1::3] == [f"{POPULATIONS}, {w.replace('one unit more', APART)}" for w in words]
+
+    def test_levels_of_a_product_with_all_levels_of_another_factor_are_told(self):
+        """In ``a + a:b`` the columns of b within a compare its levels at each level of a."""
+        data = table().assign(arm=np.resize(["t", "u"], 120))
+        result = odds_ratios(make_fit("zero_one ~ drug + drug:arm + (1 | g)", data, family="bernoulli"))
+        compares = result.table.groupby("coefficient", sort=False)["compares"].agg(list)
+        assert compares["drug:arm[a, u]"][0] == compares["drug:arm[c, u]"][0] == f"{SAME_SUBJECT}, arm = u against the reference t"
 
     def test_a_product_of_two_steps_is_a_ratio_of_ratios(self):
         result = odds_ratios(make_fit("zero_one ~ x * drug + (1 | g)", table(), family="bernoulli"))
         compares = result.table.groupby("coefficient", sort=False)["compares"].agg(list)
         assert compares["x:drug[b]"] == compares["x:drug[c]"] == [RATIOS_ALIKE, RATIOS_OF_POPULATIONS, CHANGE]
-        assert compares["x"][0] == compares["drug[b]"][0] == SAME_SUBJECT
+        assert compares["x"][0] == f"{SAME_SUBJECT}, {ONE_MORE}"
+        assert compares["drug[b]"][0] == f"{SAME_SUBJECT}, drug = b against the reference a"
         assert "Ratios of ratios: x:drug[b], x:drug[c]." in result.notes
 
     @pytest.mark.parametrize("predictors", ["x + clock", "drug + drug:x", "x + `c:d`"], ids=["level", "slopes within levels", "column"])
@@ -68,7 +103,7 @@ class TestOddsRatios:
         data = table().assign(clock=np.resize(["9:00", "10:30"], 120), **{"c:d": table()["age"]})
         result = odds_ratios(make_fit(f"zero_one ~ {predictors} + (1 | g)", data, family="bernoulli"))
         assert any(":" in c for c in result.table["coefficient"])
-        assert set(result.table["compares"].iloc[::3]) == {SAME_SUBJECT}
+        assert all(text.startswith(SAME_SUBJECT) for text in result.table["compares"].iloc[::3])
         assert not any("of ratios" in n for n in result.notes)
 
     @pytest.mark.parametrize("function", [odds_ratios, interval_odds_ratio])

@@ -158,3 +158,12 @@ def test_one_draw_has_no_spread():
     found = summarise(np.ones((1, 2)), IntervalChoice(0.95, "eti"))
     np.testing.assert_array_equal(found["sd"], 0.0)
     np.testing.assert_array_equal(found["ci_upper"], 1.0)
+
+
+def test_an_index_stays_where_it_is_asked_for_without_a_name_that_a_column_has():
+    labels = pd.DataFrame({"x": [1, 2]}, index=pd.Index(["a", "b"], name="who"))
+    numbers = {"mean": np.zeros(2)}
+    assert join_columns(labels, numbers).index.tolist() == [0, 1]
+    kept = join_columns(labels, numbers, keep_index=True)
+    assert (kept.index.tolist(), kept.index.name, list(kept.columns)) == (["a", "b"], "who", ["x", "mean"])
+    assert join_columns(labels.rename_axis("mean"), numbers, keep_index=True).index.name is None

@@ -166,3 +166,14 @@ def test_contrasts_of_the_random_part_do_not_stand_in_the_way():
     fit = make_fit("y ~ x + (0 + drug | g)", table(), contrasts={"drug": "sum"}, sd=[1.0, 0.5, 0.5], n_draws=20)
     expected = gee("y ~ x", table(), groups="g").table.iloc[:2]
     np.testing.assert_allclose(lines(side_by_side(fit), "gee_independence")["estimate"], expected["estimate"], rtol=ALGEBRAIC)
+
+
+def test_remedies_of_a_model_without_groups_can_be_followed():
+    fit = make_fit("y ~ x", table())
+    with pytest.raises(ArgumentError, match=r"group term, such as \(1 \| subject\); gee\(formula, table, groups=\.\.\.\)"):
+        side_by_side(fit)
+    with pytest.raises(ArgumentError, match=r"keeps only the columns.*groups: g; the fit keeps y, x.*gee\(formula, table, groups=\.\.\.\)"):
+        side_by_side(fit, groups="g")
+    with pytest.raises(ArgumentError, match="groups: h; the fit keeps y, x, g"):
+        side_by_side(make_fit("y ~ x + (1 | g)", table()), groups="g:h")
+    assert len(gee("y ~ x", table(), groups="g").table)

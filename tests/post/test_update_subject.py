@@ -279,5 +279,7 @@ def test_impossible_updates_are_refused():
         update_subject(fit, OWN, at=AT.assign(g="newer"))
     with pytest.raises(ResponseError, match="0 or 1"):
         update_subject(logit_fit(n_draws=10), OWN.assign(zero_one=2))
-    with pytest.raises(ArgumentError, match="no new subject"):
+    with pytest.raises(ArgumentError, match=r"no grouping factor.*predict\(\) for the mean of new rows.*\(1 \| subject\)"):
         update_subject(make_fit("y ~ x", table()), OWN)
+    with pytest.raises(ArgumentError, match="no grouping factor"):
+        update_subject(make_fit("y ~ x", table()), None, at=AT)

@@ -367,6 +367,21 @@ class TestChange:
         with pytest.raises(ArgumentError, match="only the first fit has them"):
             variance_change(fits[0], self.null())
 
+    def test_the_base_is_named_and_a_larger_base_is_told(self):
+        result = variance_change(self.null(), self.larger())
+        assert result.title.startswith("Proportional change in variance: y ~ 1 + (1 | g) (base) to y ~ ")
+        assert result.target.endswith("the first fit is the base")
+        assert not any("larger model" in n for n in result.notes)
+        turned = variance_change(self.larger(), self.null()).notes
+        assert any("The first fit, the base, is the larger model: only it has x" in n for n in turned)
+        other = variance_change(make_fit("y ~ age + (1 | g)", table()), make_fit("y ~ x + (1 | g)", table())).notes
+        assert not any("larger model" in n for n in other)
+
+    def test_a_column_of_one_name_with_other_values_is_refused(self):
+        moved = make_fit("y ~ x + (1 | g)", table().assign(x=lambda d: d["x"] - (d.index < 3)))
+        with pytest.raises(ArgumentError, match=r"a column that both read. Where: column 'x': 3 of 120 rows"):
+            variance_change(make_fit("y ~ x + (1 | g)", table()), moved)
+
     def test_notes_on_a_run_say_which_fit_they_are_of(self):
         good = self.null()
         bad = Fit(good.spec, good.design, good.frame, good.priors, good.idata, type(good.quality)(()), good.provenance)

@@ -132,6 +132,14 @@ ADDRESSES = {
     "sd[district, urban[Y]]": Address("sd", "district", "urban", "Y"),
     "sd[id, ns(year, 2)[1]]": Address("sd", "id", "ns(year, 2)", "1"),
     "cor[g:h]": Address("cor", "g:h"),
+    "b[my x]": Address("b", None, "`my x`"),
+    "b[`my x`]": Address("b", None, "`my x`"),
+    "b[ my x : z ]": Address("b", None, "`my x`:z"),
+    "b[my drug[dd I]]": Address("b", None, "`my drug`", "dd I"),
+    "b[from]": Address("b", None, "`from`"),
+    "sd[the group]": Address("sd", "`the group`"),
+    "sd[the group:h, my x]": Address("sd", "`the group`:h", "`my x`"),
+    "cor[the group]": Address("cor", "`the group`"),
 }
 
 
@@ -153,6 +161,9 @@ def test_addresses(text, expected):
         ("b[x", "not closed"),
         ("b[x]y", "not closed"),
         ("b[x + z]", "cannot be read"),
+        ("b[my x + z]", "cannot be read"),
+        ("b[_my x]", "cannot be read"),
+        ("b[None]", "cannot be read"),
         ("b[1]", "write 'intercept'"),
         ("b[Intercept]", "write 'intercept'"),
         ("intercept[x]", "has no parts"),

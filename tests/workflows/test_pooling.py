@@ -192,3 +192,86 @@ def test_what_is_held_for_separate_estimates_is_told():
     fit = crossed_fit()
     assert any("random effects of h at their posterior means" in note for note in pooling(fit, factor="g").notes)
     assert not any("posterior means" in note for note in pooling(make_fit("y ~ x + (x | g)", table())).notes)
+
+
+def nested_table() -> pd.DataFrame:
+    """Three batches of four casks, of unequal sizes."""
+    data = table().assign(batch=np.repeat(["A", "B", "C"], 40), cask=np.repeat([f"{b}{k}" for b in "ABC" for k in range(4)], 10))
+    return data.drop(index=[0, 1, 2, 3, 4, 5, 50, 51, 119]).reset_index(drop=True)
+
+
+class TestNestedFactors:
+    """Effects of nested levels are integrated out."""
+
+    formula = "y ~ x + (1 | batch) + (x | cask)"
+
+    def test_of_a_gaussian_response_are_generalized_least_squares(self):
+        data = nested_table()
+        given = {"batch": 0.5, "cask": [0.9, 0.4]}
+        fit = make_fit(
+            self.formula, data, beta=[0.3, 1.0], sd=given, corr={"cask": [[1.0, 0.5], [0.5, 1.0]]}, aux={"sigma": 0.8}, spread=0.0
+        )
+        result = pooling(fit, factor="batch")
+        D = np.array([[0.81, 0.18], [0.18, 0.16]])
+        for k, level in enumerate("ABC"):
+            own = data[data["batch"] == level]
+            z = np.column_stack([np.ones(len(own)), own["x"]])
+            V = 0.64 * np.eye(len(own)) + (z @ D @ z.T) * (own["cask"].to_numpy()[:, None] == own["cask"].to_numpy())
+            w = np.linalg.solve(V, np.ones(len(own)))
+            assert column(result, "separate")[k] == pytest.approx(w @ (own["y"] - own["x"]) / w.sum(), rel=1e-9)
+            assert column(result, "separate_se")[k] == pytest.approx(w.sum() ** -0.5, rel=1e-9)
+        assert any("integrated over the random effects of cask" in n for n in result.notes)
+        assert not any("separate: with the random effects" in n for n in result.notes)
+
+    def test_do_not_depend_on_the_draws_of_the_children(self):
+        """The mean of a balanced batch's rows is its own estimate, wherever the effects of its casks are."""
+        data = nested_table()
+        fits = [make_fit("y ~ 1 + (1 | batch) + (1 | cask)", data, beta=[0.3], b={"cask": np.full((12, 1), v)}) for v in (0.0, 5.0)]
+        first, second = (column(pooling(fit, factor="batch"), "separate") for fit in fits)
+        np.testing.assert_allclose(first, second, rtol=ALGEBRAIC)
+        own = data[data["batch"] == "C"].groupby("cask")["y"].agg(["mean", "size"])
+        weight = 1.0 / (1.0 + 1.0 / own["size"])
+        assert first[2] == pytest.approx(np.average(own["mean"], weights=weight), abs=1e-2)  # SDs near one
+
+    def test_known_errors_and_weights_are_those_of_the_rows(self):
+        data = nested_table()
+        fit = make_fit("y | se(s) ~ 1 + (1 | batch) + (1 | cask)", data, sd={"cask": 0.0}, spread=0.0)
+        own = data[data["batch"] == "B"]
+        assert column(pooling(fit), "separate")[1] == pytest.approx(np.average(own["y"], weights=1 / own["s"] ** 2), rel=1e-9)
+
+    @pytest.mark.parametrize(("family", "response"), [("bernoulli", "zero_one"), ("poisson", "count")])
+    def test_of_other_responses_maximize_the_integral(self, family, response):
+        data = nested_table()
+        fit = make_fit(f"{response} ~ 1 + offset(x) + (1 | batch) + (1 | cask)", data, family=family, sd={"cask": 1.2}, spread=0.0)
+        result = pooling(fit)
+        own = data[data["batch"] == "B"]
+        nodes = np.linspace(-8.0, 8.0, 1601)
+        weights = 0.01 * np.exp(-0.5 * nodes**2) / np.sqrt(2.0 * np.pi)
+
+        def cost(beta):
+            eta = own["x"].to_numpy() + beta + 1.2 * nodes[:, None]
+            p = fit.family.log_prob(own[response].to_numpy(dtype=float), eta, fit.link)
+            return -sum(np.log(weights @ np.exp(p[:, (own["cask"] == c).to_numpy()].sum(axis=1))) for c in own["cask"].unique())
+
+        best = optimize.minimize_scalar(cost, bounds=(-4.0, 4.0), method="bounded", options={"xatol": 1e-9})
+        assert column(result, "separate")[1] == pytest.approx(best.x, abs=1e-6)  # the minimizer
+        h = 1e-3
+        curvature = (cost(best.x + h) - 2 * cost(best.x) + cost(best.x - h)) / h**2
+        assert column(result, "separate_se")[1] == pytest.approx(curvature**-0.5, rel=1e-4)  # a second difference
+
+    def test_separated_batches_have_no_estimate(self):
+        data = nested_table().assign(zero_one=lambda d: np.where(d["batch"] == "A", 1, d["zero_one"]))
+        result = pooling(make_fit("zero_one ~ 1 + (1 | batch/cask)", data, family="bernoulli"), factor="batch")
+        assert np.isnan(column(result, "separate")).tolist() == [True, False, False]
+        assert any("1 of 3 levels (A)" in n and "alike" in n for n in result.notes)
+
+    def test_children_keep_their_parent_held(self):
+        fit = make_fit("y ~ 1 + (1 | batch) + (1 | cask)", nested_table())
+        notes = pooling(fit, factor="cask").notes
+        assert any("random effects of batch at their posterior means" in n for n in notes)
+        assert not any("integrated" in n for n in notes)
+
+    def test_several_effects_are_refused_with_what_to_do(self):
+        fit = make_fit("zero_one ~ x + (1 | batch) + (x | cask)", nested_table(), family="bernoulli")
+        with pytest.raises(ArgumentError, match=r"cask lie within those of batch.*use factor='cask'; random_effects"):
+            pooling(fit, factor="batch")
