@@ -1,5 +1,7 @@
 """``bayesglmm partition FIT.nc``."""
 
+from typing import Literal
+
 import click
 
 import bayesglmm as bg
@@ -8,6 +10,7 @@ from bayesglmm.cli.output import show_results
 from bayesglmm.types import IntervalKind
 
 SCALES = ("latent", "response", "both")
+type PartitionScales = Literal["latent", "response", "both"]
 
 
 @click.command("partition")
@@ -19,7 +22,7 @@ SCALES = ("latent", "response", "both")
 @ci_prob
 @ci_kind
 @as_json
-def command(fit_file: str, at: tuple[str, ...], scale: str, ci_prob: float, ci_kind: IntervalKind, as_json: bool) -> None:
+def command(fit_file: str, at: tuple[str, ...], scale: PartitionScales, ci_prob: float, ci_kind: IntervalKind, as_json: bool) -> None:
     """Show which share of the variance lies between the levels of each grouping factor (VPC, ICC), and marginal and conditional R2.
 
     \b

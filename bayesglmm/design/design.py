@@ -172,7 +172,7 @@ def _observe(spec: ModelSpec, table: Table, family: Family, link: Link) -> _Obse
             where=response.text,
             fix="write k | trials(n), prop(k, n) or cbind(k, n - k)",
         )
-    family.check_response(y, trials)
+    family.check_response(y, trials, numbers=table.rows)
     se = evaluate_column(response.se, table) if response.se is not None else None
     if se is not None:
         if RESIDUAL_SD not in family.auxiliary or link.name != ADDITIVE_LINK:

@@ -13,7 +13,7 @@ import numpy as np
 
 from bayesglmm.errors import ArgumentError, FamilyError, ResponseError
 from bayesglmm.numerics.links import Elementwise, Link, get_link
-from bayesglmm.types import BoolArray, FloatArray
+from bayesglmm.types import BoolArray, FloatArray, IntArray
 
 _ROWS_SHOWN = 5
 
@@ -46,7 +46,7 @@ class Family(ABC):
     pymc_name: str
 
     @abstractmethod
-    def check_response(self, y: FloatArray, trials: FloatArray | None = None) -> None:
+    def check_response(self, y: FloatArray, trials: FloatArray | None = None, *, numbers: IntArray | None = None) -> None:
         """Refuse a response outside the support.
 
         Parameters
@@ -55,6 +55,8 @@ class Family(ABC):
             (n,) response.
         trials
             (n,) numbers of trials, for families that need them.
+        numbers
+            (n,) row numbers in the user's table, where some of its rows were left out.
 
         Raises
         ------
@@ -242,7 +244,7 @@ def log_tails(link: Link) -> tuple[Elementwise, Elementwise]:
     return link.log_inverse, link.log_complement
 
 
-def refuse_rows(bad: BoolArray, what: str, fix: str) -> None:
+def refuse_rows(bad: BoolArray, what: str, fix: str, *, numbers: IntArray | None = None) -> None:
     """Name the first rows that are bad, if any.
 
     Parameters
@@ -253,12 +255,14 @@ def refuse_rows(bad: BoolArray, what: str, fix: str) -> None:
         What a row must be, and is not.
     fix
         What to do.
+    numbers
+        (n,) numbers of the rows; None counts them from 0.
 
     Raises
     ------
     ResponseError
     """
-    rows = np.flatnonzero(bad)
+    rows = np.flatnonzero(bad) if numbers is None else numbers[bad]
     if rows.size:
         shown = ", ".join(str(row) for row in rows[:_ROWS_SHOWN]) + (", ..." if rows.size > _ROWS_SHOWN else "")
         raise ResponseError(f"{what} ({rows.size} of {bad.size} rows)", where=f"rows {shown} (counted from 0)", fix=fix)

@@ -6,7 +6,7 @@ import numpy as np
 
 from bayesglmm.families.base import Family, interior_mean, log_tails, refuse_rows, take_parameters
 from bayesglmm.numerics.links import Link
-from bayesglmm.types import FloatArray
+from bayesglmm.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,14 @@ class Bernoulli(Family):
     discrete: bool = True
     pymc_name: str = "Bernoulli"
 
-    def check_response(self, y: FloatArray, trials: FloatArray | None = None) -> None:
+    def check_response(self, y: FloatArray, trials: FloatArray | None = None, *, numbers: IntArray | None = None) -> None:
         """Refuse anything but 0 and 1."""
         y = np.asarray(y, dtype=np.float64)
         refuse_rows(
             (y != 0.0) & (y != 1.0),
             "a Bernoulli response must be 0 or 1, and is not",
             "code the response as 0 and 1, or write k | trials(n) with the binomial family for counts",
+            numbers=numbers,
         )
 
     def variance(self, mu: FloatArray, trials: FloatArray | None = None, **aux: FloatArray) -> FloatArray:

@@ -7,7 +7,7 @@ from scipy import special
 
 from bayesglmm.families.base import Family, interior_mean, is_count, log_tails, refuse_rows, take_parameters
 from bayesglmm.numerics.links import Link
-from bayesglmm.types import FloatArray
+from bayesglmm.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +30,25 @@ class Binomial(Family):
     discrete: bool = True
     pymc_name: str = "Binomial"
 
-    def check_response(self, y: FloatArray, trials: FloatArray | None = None) -> None:
+    def check_response(self, y: FloatArray, trials: FloatArray | None = None, *, numbers: IntArray | None = None) -> None:
         """Refuse trials or successes that are no whole numbers, and more successes than trials."""
         (n,) = take_parameters(self, trials, {})
         y = np.asarray(y, dtype=np.float64)
         refuse_rows(
-            ~is_count(n), "a number of trials must be a whole number that is not negative, and is not", "check the column of trials"
+            ~is_count(n),
+            "a number of trials must be a whole number that is not negative, and is not",
+            "check the column of trials",
+            numbers=numbers,
         )
         refuse_rows(
-            ~is_count(y), "a number of successes must be a whole number that is not negative, and is not", "pass counts, not shares"
+            ~is_count(y),
+            "a number of successes must be a whole number that is not negative, and is not",
+            "pass counts, not shares",
+            numbers=numbers,
         )
-        refuse_rows(y > n, "there are more successes than trials", "check that the response is k | trials(n), with k at most n")
+        refuse_rows(
+            y > n, "there are more successes than trials", "check that the response is k | trials(n), with k at most n", numbers=numbers
+        )
 
     def variance(self, mu: FloatArray, trials: FloatArray | None = None, **aux: FloatArray) -> FloatArray:
         r"""Variance of the count, :math:`n \mu (1 - \mu)`."""

@@ -9,7 +9,7 @@ from scipy import special
 from bayesglmm.errors import ArgumentError, ResponseError
 from bayesglmm.families.base import Family, refuse_rows, take_parameters
 from bayesglmm.numerics.links import Link
-from bayesglmm.types import FloatArray
+from bayesglmm.types import FloatArray, IntArray
 
 _HALF_LOG_2PI = 0.5 * float(np.log(2.0 * np.pi))
 
@@ -32,10 +32,13 @@ class Gaussian(Family):
     discrete: bool = False
     pymc_name: str = "Normal"
 
-    def check_response(self, y: FloatArray, trials: FloatArray | None = None) -> None:
+    def check_response(self, y: FloatArray, trials: FloatArray | None = None, *, numbers: IntArray | None = None) -> None:
         """Refuse missing and infinite values."""
         refuse_rows(
-            ~np.isfinite(np.asarray(y, dtype=np.float64)), "a Gaussian response must be finite, and is not", "drop or correct these rows"
+            ~np.isfinite(np.asarray(y, dtype=np.float64)),
+            "a Gaussian response must be finite, and is not",
+            "drop or correct these rows",
+            numbers=numbers,
         )
 
     def variance(self, mu: FloatArray, trials: FloatArray | None = None, **aux: FloatArray) -> FloatArray:

@@ -8,7 +8,7 @@ from scipy import special
 from bayesglmm.errors import FamilyError
 from bayesglmm.families.base import Family, interior_mean, is_count, refuse_rows, take_parameters
 from bayesglmm.numerics.links import Link
-from bayesglmm.types import FloatArray
+from bayesglmm.types import FloatArray, IntArray
 
 _NORMAL_FROM = 1e15  # above it doubles hardly hold single counts, and the skewness is below 1e-7
 _LARGEST_SPREAD = 1e300  # keeps an infinite mean infinite
@@ -32,12 +32,13 @@ class Poisson(Family):
     discrete: bool = True
     pymc_name: str = "Poisson"
 
-    def check_response(self, y: FloatArray, trials: FloatArray | None = None) -> None:
+    def check_response(self, y: FloatArray, trials: FloatArray | None = None, *, numbers: IntArray | None = None) -> None:
         """Refuse anything but whole numbers that are not negative."""
         refuse_rows(
             ~is_count(np.asarray(y, dtype=np.float64)),
             "a count must be a whole number that is not negative, and is not",
             "pass counts, and exposures as offset(log(exposure)), not rates",
+            numbers=numbers,
         )
 
     def variance(self, mu: FloatArray, trials: FloatArray | None = None, **aux: FloatArray) -> FloatArray:

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from bayesglmm.errors import ArgumentError, FamilyError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.isotonic import Ladder, increasing_shares, make_ladder
-from bayesglmm.post.check_replicates import LEAST_DRAWS, chance_note, is_outside, spaced_draws
+from bayesglmm.post.check_replicates import LEAST_DRAWS, chance_note, chance_of, is_outside, spaced_draws
 from bayesglmm.post.check_rows import RowPredictions, loo_notes, predict_rows
 from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import interval_ends, make_interval
@@ -86,8 +85,9 @@ def check_calibration(
     columns = {"predicted": ladder.values[places], "observed": observed, "ci_lower": lower, "ci_upper": upper}
     table = pd.DataFrame({**columns, "outside": is_outside(observed, lower, upper)})
     title = f"Calibration of the predicted probabilities of {fit.design.response}"
-    notes = (chance_note(table, curves), *_notes(fit, draws, seed), *loo_notes(found, n_draws, loo=loo), *run_notes(fit))
-    return Result(title, f"probability of one trial: mean of the {pit_target(fit, loo=loo)}", table, xr.Dataset(), notes, choice)
+    chance = chance_of(table, curves)
+    notes = (chance_note(table, chance), *_notes(fit, draws, seed), *loo_notes(found, n_draws, loo=loo), *run_notes(fit))
+    return Result(title, f"probability of one trial: mean of the {pit_target(fit, loo=loo)}", table, chance, notes, choice)
 
 
 def _check_family(fit: Fit) -> None:

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.group_statistics import shares_up_to, value_counts
 from bayesglmm.post.check import observed_words
-from bayesglmm.post.check_replicates import Replicates, chance_note, is_outside, make_replicates, replicate_notes
+from bayesglmm.post.check_replicates import Replicates, chance_note, chance_of, is_outside, make_replicates, replicate_notes
 from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import make_interval, summarise
 from bayesglmm.post.result import Result, run_notes
@@ -82,9 +81,9 @@ def check_distribution(fit: Fit, *, draws: int = 400, seed: int = 1, ci_prob: fl
     what = "number of rows with each value" if counted else "empirical distribution function"
     title = f"Posterior predictive check of {fit.design.response}: {what}"
     target = f"{what}, of {len(fit.design.y)} replicated observations{observed_words(fit)}, not of their means"
-    chance = chance_note(table, found.replicated[:, : len(table)])
-    notes = (*found.notes, chance, *replicate_notes(fit, source.n_draws, source.seed), *run_notes(fit))
-    return Result(title, target, table, xr.Dataset(), notes, choice)
+    chance = chance_of(table, found.replicated[:, : len(table)])
+    notes = (*found.notes, chance_note(table, chance), *replicate_notes(fit, source.n_draws, source.seed), *run_notes(fit))
+    return Result(title, target, table, chance, notes, choice)
 
 
 def _largest(fit: Fit) -> float:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.draws import CHAIN, DRAW
@@ -25,6 +26,8 @@ from bayesglmm.types import BoolArray, FloatArray, IntArray
 
 LEAST_DRAWS = 20
 """Replicated data sets that an interval is made of at least."""
+AS_MANY = "as_many_outside"
+"""Attribute of a result's draws: see :func:`chance_of`."""
 _ROUNDING = 1e-12
 
 
@@ -167,8 +170,8 @@ def is_outside(observed: FloatArray, lower: FloatArray, upper: FloatArray) -> Bo
     return np.asarray((observed < lower - slack) | (observed > upper + slack), dtype=np.bool_)
 
 
-def chance_note(table: pd.DataFrame, replicated: FloatArray) -> str:
-    """Tell how many places are outside, and how many data sets of the model itself have as many: neighbours go together.
+def chance_of(table: pd.DataFrame, replicated: FloatArray) -> xr.Dataset:
+    """Share of the model's own data sets that have as many places outside: neighbours go together, so their number tells little by itself.
 
     Parameters
     ----------
@@ -176,12 +179,31 @@ def chance_note(table: pd.DataFrame, replicated: FloatArray) -> str:
         V places with ``ci_lower``, ``ci_upper`` and ``outside``.
     replicated
         Shape (k, V).
+
+    Returns
+    -------
+    xarray.Dataset
+        Without draws; the share is the attribute :data:`AS_MANY`, where reports find it.
     """
     lower, upper = table["ci_lower"].to_numpy(), table["ci_upper"].to_numpy()
     counts, observed = is_outside(replicated, lower, upper).sum(axis=1), int(table["outside"].sum())
+    return xr.Dataset(attrs={AS_MANY: float(np.mean(counts >= observed))})
+
+
+def chance_note(table: pd.DataFrame, chance: xr.Dataset) -> str:
+    """Tell how many places are outside, and how many data sets of the model itself have as many.
+
+    Parameters
+    ----------
+    table
+        As for :func:`chance_of`.
+    chance
+        What that returned.
+    """
     return (
-        f"{observed} of {len(table)} places outside their interval; {100 * np.mean(counts >= observed):.3g} % of the data sets that the "
-        "model itself makes have as many outside (each interval holds for its place alone, and neighbours are in or out together)."
+        f"{int(table['outside'].sum())} of {len(table)} places outside their interval; {100 * chance.attrs[AS_MANY]:.3g} % of the data "
+        "sets that the model itself makes have as many outside (each interval holds for its place alone, and neighbours are in or out "
+        "together)."
     )
 
 

@@ -9,7 +9,7 @@ from scipy import stats
 
 from bayesglmm.errors import BayesglmmError
 from bayesglmm.fit.fit import Fit
-from bayesglmm.fit.quality import BAND_OUTSIDE, CHANCE, GROUPS_OUTSIDE, PREDICTIVE_PROB
+from bayesglmm.fit.quality import CHANCE, GROUPS_OUTSIDE, PREDICTIVE_PROB
 from bayesglmm.plots.pit import plot_pit
 from bayesglmm.plots.ppc import plot_ppc
 from bayesglmm.post.check import check
@@ -18,6 +18,7 @@ from bayesglmm.post.check_calibration import check_calibration
 from bayesglmm.post.check_distribution import check_distribution
 from bayesglmm.post.check_groups import Statistic, check_groups
 from bayesglmm.post.check_pit import check_pit
+from bayesglmm.post.check_replicates import AS_MANY
 from bayesglmm.post.result import Result
 from bayesglmm.reporting.context import Context
 from bayesglmm.reporting.figures import limited, picture
@@ -34,6 +35,7 @@ TWO: Final = 2
 """Values of a binary response."""
 NO_GROUPS: Final = "The model has no grouping factor."
 VISUAL: Final = "Gabry et al. 2019; share: rule of thumb"
+AS_MANY_RULE: Final = f"{CHANCE:.0%} or more of the model's own data sets have as many points outside the 95 % band"
 MIXED: Final = "Marshall and Spiegelhalter 2003, 2007; share: rule of thumb"
 
 STATISTICS = Rule(
@@ -46,7 +48,7 @@ DENSITY = Rule(
     "ppc.density",
     "The distribution of the response, all rows together, with the band of data that the model gives.",
     "Try another family, a dispersion parameter or a model of the zeros.",
-    f"visual; <= {BAND_OUTSIDE:.0%} of the points outside the 95 % band",
+    AS_MANY_RULE,
     VISUAL,
 )
 PIT = Rule(
@@ -73,7 +75,7 @@ CALIBRATION = Rule(
     "ppc.calibration",
     "Of the rows that are predicted at 30 %, some 30 % should be ones.",
     "Look for a missing interaction, or for a curve where there is a straight line.",
-    f"<= {BAND_OUTSIDE:.0%} of the points outside the 95 % consistency band",
+    AS_MANY_RULE,
     "Dimitriadis, Gneiting and Jordan 2021; share: rule of thumb",
 )
 NEW_GROUPS = Rule(
@@ -140,10 +142,16 @@ def _drawn(row: str, draw: Callable[[], Any], result: Result, caption: str) -> P
     return picture(row, draw, f"{result.title}: observed and replicated data.", caption)
 
 
+def _band(rule: Rule, result: Result) -> Entry:
+    """Judge a curve with a band that holds point by point: by how often the model's own curves leave it as much."""
+    as_many = float(result.draws.attrs[AS_MANY])
+    detail = f"{_share(result.table):.1%} of {len(result.table)} points outside; {as_many:.1%} of the model's own data sets have as many."
+    return rule.judged(as_many, detail, bad=as_many < CHANCE)
+
+
 def _density(result: Result) -> Part:
     """Return the distribution of the response."""
-    share = _share(result.table)
-    entry = DENSITY.judged(share, f"{share:.1%} of {len(result.table)} points outside.", bad=share > BAND_OUTSIDE)
+    entry = _band(DENSITY, result)
     caption = "Distribution of the observed response, and the 95 % band of replicated data, point by point."
     return joined([Part((entry,)), _drawn("ppc.density.picture", lambda: plot_ppc(result), result, caption)])
 
@@ -235,8 +243,7 @@ def _levels(fit: Fit, row: str, result: Result, whose: str) -> Part:
 
 def _calibration(result: Result) -> Part:
     """Return the calibration curve."""
-    share = _share(result.table)
-    entry = CALIBRATION.judged(share, f"{share:.1%} of {len(result.table)} points outside.", bad=share > BAND_OUTSIDE)
+    entry = _band(CALIBRATION, result)
     caption = "Isotonic regression of the response on the predicted probability, and the 95 % consistency band, point by point."
     return joined([Part((entry,)), _drawn("ppc.calibration.picture", lambda: plot_ppc(result), result, caption)])
 

@@ -18,7 +18,15 @@ DOCUMENTS = {
     "heterogeneity": [("--at", "year=0,5")],
     "partition": [(), ("--scale", "both")],
     "predict": [(), ("--observations", "--seed", "1")],
-    "check": [(), ("--of", "groups"), ("--of", "calibration"), ("--of", "pit"), ("--of", "effects"), ("--of", "distribution")],
+    "check": [
+        (),
+        ("--of", "groups"),
+        ("--of", "calibration"),
+        ("--of", "pit"),
+        ("--of", "effects"),
+        ("--of", "distribution"),
+        ("--of", "autocorrelation", "--time", "year"),
+    ],
     "plot": [("--force",)],
     "report": [("--force",)],
 }

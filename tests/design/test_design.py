@@ -174,3 +174,15 @@ def test_code_in_a_formula_is_refused_and_not_run(formula, tmp_path, monkeypatch
     with pytest.raises(BayesglmmError):
         design_of(formula, DATA)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("family", "left", "column"),
+    [("bernoulli", "zero_one", "zero_one"), ("binomial", "count | trials(trials)", "count"), ("poisson", "count", "count")],
+)
+def test_a_bad_response_is_named_by_its_row_in_the_table_also_when_rows_before_it_were_dropped(family, left, column):
+    x = DATA["x"].mask(DATA.index < 4)  # four rows are left out
+    bad = DATA.assign(x=x, **{column: DATA[column].astype(float).mask(DATA.index == 20, 77.5)})
+    spec = make_spec(f"{left} ~ x", family=family, link=get_family(family).links[0])
+    with pytest.raises(ResponseError, match=r"rows 20 \(counted from 0\)"):
+        prepare(spec, bad, missing="drop")

@@ -39,7 +39,8 @@ def test_every_picture_of_every_family(name, family, tmp_path):
         for line in panel.lines:
             y = np.asarray(line.get_ydata(), dtype=float)
             assert not y.size or np.isfinite(y).any()  # a line without points stands for others in the legend
-    assert figure.get_supxlabel() or any(panel.get_xlabel() or panel.get_title() for panel in drawn)
+    words = [figure.get_supxlabel(), *(text for p in drawn for text in (p.get_xlabel(), p.get_title(), p.get_title(loc="left")))]
+    assert any(words)
     assert write_picture(figure, tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
