@@ -1,3 +1,4 @@
+# ruff: noqa: I001
 from bayesglmm import datasets as datasets
 from bayesglmm import errors as errors
 from bayesglmm import types as types
@@ -87,7 +88,6 @@ from bayesglmm.post.variance_partition import variance_partition as variance_par
 from bayesglmm.post.visits import visits as visits
 from bayesglmm.reporting.report import report as report
 from bayesglmm.spec.model_spec import ModelSpec as ModelSpec
-from bayesglmm.spec.priors import LKJ as LKJ
 from bayesglmm.spec.priors import Cauchy as Cauchy
 from bayesglmm.spec.priors import Exponential as Exponential
 from bayesglmm.spec.priors import Gamma as Gamma
@@ -95,6 +95,7 @@ from bayesglmm.spec.priors import HalfCauchy as HalfCauchy
 from bayesglmm.spec.priors import HalfNormal as HalfNormal
 from bayesglmm.spec.priors import HalfStudentT as HalfStudentT
 from bayesglmm.spec.priors import InverseGamma as InverseGamma
+from bayesglmm.spec.priors import LKJ as LKJ
 from bayesglmm.spec.priors import Laplace as Laplace
 from bayesglmm.spec.priors import Normal as Normal
 from bayesglmm.spec.priors import StudentT as StudentT

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bayesglmm.bridge.bambi_priors import convert_priors
-from bayesglmm.design.prepare import Functions, Prepared, family_and_link, prepare
+from bayesglmm.design.prepare import Functions, Prepared, expression_of, family_and_link, prepare
 from bayesglmm.errors import NotBuiltError, QualityWarning
 from bayesglmm.fit.draws import make_tree
 from bayesglmm.fit.fit import Fit
 from bayesglmm.fit.provenance import Provenance, hash_frame, package_versions
+from bayesglmm.post.door import check_formula
 from bayesglmm.post.intervals import make_interval
 from bayesglmm.post.prior_predictive import prior_draws
 from bayesglmm.post.prior_summary import prior_table
@@ -76,8 +77,8 @@ def glmm(
     residual
         Residual correlation; not part of this version.
     offset, weights
-        Names or expressions of columns; the same as ``offset(...)`` and ``y | weights(...)`` in the formula. A weight multiplies a row's
-        log likelihood.
+        Names of columns, with or without back-quotes, or expressions; the same as ``offset(...)`` and ``y | weights(...)`` in the formula.
+        A weight multiplies a row's log likelihood.
     draws, tune, chains
         Draws and warm-up draws per chain, and chains. Default 1000, 1000, 4.
     seed
@@ -144,8 +145,8 @@ def glmm(
         center=center,
         contrasts=contrasts,
         functions=tuple(functions or ()),
-        weights=weights,
-        offset=offset,
+        weights=expression_of(weights, data),
+        offset=expression_of(offset, data),
     )
     _refuse_later_parts(residual=residual, store=store)
     return fit_spec(
@@ -368,6 +369,7 @@ def _with_priors(spec: ModelSpec | ModelFile | Fit | str, data: Any, family: str
     """Return the model with its arrays and priors: of a fit, or of a spec or formula and a table."""
     if isinstance(spec, Fit):
         return spec
+    check_formula(spec, "a spec, a model file, a fit or a formula")
     if isinstance(spec, str):
         chosen = family_and_link(family, link)
         spec = make_spec(spec, family=chosen[0].name, link=chosen[1].name)

@@ -18,7 +18,7 @@ def stub_text() -> str:
         modules.setdefault(module, []).append(name)
     lines = [f"from bayesglmm import {m} as {m}" for m in bayesglmm._MODULES]
     lines += [f"from bayesglmm.{module} import {name} as {name}" for module in sorted(modules) for name in sorted(modules[module])]
-    return "\n".join([*lines, "", "__version__: str", "__all__: list[str]", ""])
+    return "\n".join(["# ruff: noqa: I001", *lines, "", "__version__: str", "__all__: list[str]", ""])
 
 
 if __name__ == "__main__":

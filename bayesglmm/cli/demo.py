@@ -26,7 +26,7 @@ GRID: dict[str, Any] = {"year": [0, 5, 10], "drug": "all"}
 SEED = 1
 FILE = "fit.nc"
 REPORT = "report.html"
-PICTURES = ("spaghetti", "effects", "heterogeneity", "caterpillar", "marginal_vs_conditional", "ppc")
+PICTURES = ("spaghetti", "effects", "heterogeneity", "caterpillar", "marginal_vs_conditional", "lattice")
 
 
 @click.command("demo")
@@ -131,9 +131,9 @@ def _next_steps(targets: _Targets, verdict: str) -> str:
     return "\n".join(
         [
             f"Written to {targets.fit}, with pictures ({', '.join(p.name for p in targets.pictures.values())})",
-            f"and a report: {targets.report}, verdict {verdict!r}. To go on:",
+            f"and a report: {targets.report}, verdict {verdict!r}, beside it {targets.report.with_suffix('.json').name}. To go on:",
             f"  bayesglmm summary {targets.fit}",
             f"  bayesglmm means {targets.fit} --target population --by drug",
-            f"  bayesglmm plot lattice {targets.fit}",
+            f"  bayesglmm plot fan {targets.fit} --variable year",
         ]
     )

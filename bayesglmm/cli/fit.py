@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from bayesglmm.types import Missing
 
 if TYPE_CHECKING:
     from bayesglmm.fit.fit import Fit
+    from bayesglmm.reporting.report import Report
 
 
 @click.command("fit")
@@ -59,14 +59,14 @@ def command(  # noqa: PLR0913 (a command's options are its arguments)
     target, page = check_target(out, force=force), _check_page(report_file, force=force)
     table = None if data is None else read_data(data)
     fit = bg.fit_spec(spec, table, missing=missing, progress=show_progress(as_json=as_json), **sampling)
-    written: dict[str, Path] = {}
+    written: Path | None = None
+    report: Report | None = None
     try:
-        written["file"] = bg.save(fit, target, force=force)
+        written = bg.save(fit, target, force=force)
         if page is not None:
-            bg.report(fit, page, force=force)
-            written["report"] = page
+            report = bg.report(fit, page, force=force)
     finally:
-        _show(fit, written, as_json=as_json)
+        _show(fit, written, report, as_json=as_json)
     if fit.quality.verdict == "do not use":
         ctx.exit(NOT_TO_BE_USED)
 
@@ -75,9 +75,9 @@ def _check_page(report_file: str | None, *, force: bool) -> Path | None:
     """Refuse, before anything is sampled, a report that could not be written."""
     if report_file is None:
         return None
-    page = check_target(report_file, force=force)
-    check_target(page.with_suffix(".json"), force=force)
-    return page
+    from bayesglmm.reporting.report import report_targets
+
+    return report_targets(report_file, force=force)[0]
 
 
 def _model_file(model: str, formula: str | None, family: str | None, link: str | None, prior: tuple[str, ...]) -> ModelFile:
@@ -97,13 +97,18 @@ def _spec(formula: str | None, family: str | None, link: str | None, prior: tupl
     return make_spec(formula, family=chosen[0].name, link=chosen[1].name, priors=parse_priors(prior))
 
 
-def _show(fit: Fit, written: Mapping[str, Path], *, as_json: bool) -> None:
+def _show(fit: Fit, written: Path | None, report: Report | None, *, as_json: bool) -> None:
     """Print the fit, also when it could not be written: nothing that was sampled is lost unseen."""
     result = bg.summary(fit)
     if as_json:
         document = {"command": "fit", "fit": fit_document(fit), "checks": quality_document(fit.quality), "result": result.to_dict()}
-        show_json({**document, **{name: str(written[name]) if name in written else None for name in ("file", "report")}})
+        page = (
+            {"report": None, "report_verdict": None} if report is None else {"report": str(report.html), "report_verdict": report.verdict}
+        )
+        show_json({**document, "file": None if written is None else str(written), **page})
         return
     show("\n\n".join([fit_text(fit), str(result), verdict_text(fit)]))
-    for path in written.values():
-        show(f"\nWritten to {path}")
+    if written is not None:
+        show(f"\nWritten to {written}")
+    if report is not None:
+        show(f"\n{report}")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command("report")
 @fit_file
-@click.option("--out", type=click.Path(), default="report.html", show_default=True, help="The page; its JSON twin stands beside it.")
+@click.option("--out", type=click.Path(), default="report.html", show_default=True, help="The page, .html; its JSON twin beside it.")
 @click.option("--goal", help="The question that the fit answers.")
 @click.option("--time", "time", help="The column that is time: residuals are then looked at along it.")
 @click.option("--title", help="Heading. Default: the formula.")

@@ -20,9 +20,9 @@ def read_schema() -> dict[str, object]:
 @click.command("schema")
 @as_json
 def command(as_json: bool) -> None:
-    """Print the JSON Schema of what the commands print with --json.
+    """Print the JSON Schema of what the commands print with --json; with --json, as such a document itself.
 
     \b
     bayesglmm schema > bayesglmm.schema.json
     """  # noqa: D301 (click reads the escape)
-    show_json(read_schema())
+    show_json({"command": "schema", "schema": read_schema()} if as_json else read_schema())

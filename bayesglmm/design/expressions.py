@@ -154,7 +154,8 @@ def unknown_column(name: object, available: list[str]) -> ColumnError:
     near = get_close_matches(str(name).casefold(), folded, n=1)
     hint = f"did you mean {folded[near[0]]!r}? " if near else ""
     listed = ", ".join(available[:20]) + (", ..." if len(available) > 20 else "")
-    return ColumnError(f"the table has no column {name!r}", fix=f"{hint}The columns are: {listed}")
+    known = f"The columns are: {listed}" if listed else "Leave it out: no column is read here"
+    return ColumnError(f"the table has no column {name!r}", fix=f"{hint}{known}")
 
 
 def _walk(node: ast.expr, scope: Scope) -> FloatArray:

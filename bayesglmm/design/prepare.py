@@ -10,20 +10,25 @@ import pandas as pd
 from bayesglmm import datasets
 from bayesglmm.design.derive import derive_columns
 from bayesglmm.design.design import Design, build_design
+from bayesglmm.design.expressions import unknown_column
 from bayesglmm.design.scaling import resolve_priors
 from bayesglmm.design.table import column_names, read_table, to_frame
-from bayesglmm.errors import ArgumentError, DesignWarning
+from bayesglmm.errors import ArgumentError, DesignWarning, FormulaError
 from bayesglmm.families.base import Family, check_pair
 from bayesglmm.families.registry import get_family
 from bayesglmm.numerics.links import Link, get_link
 from bayesglmm.spec.built import check_built
+from bayesglmm.spec.gate import check_expression, quote
 from bayesglmm.spec.model_spec import ModelSpec, expand_spec
+from bayesglmm.spec.names import QUOTE, unquoted
 from bayesglmm.spec.priors import ResolvedPriors
 from bayesglmm.spec.schema import ModelFile
 from bayesglmm.types import Missing, check_choice
 
 SHOWN = 60
 """Characters of a wrong argument that a message shows."""
+SIGNS = frozenset("()[]+-*/<>=:,.|~^&`")
+"""A text with one of them is meant as an expression."""
 
 type Functions = Mapping[str, Callable[..., Any]]
 
@@ -52,6 +57,35 @@ class Prepared:
     design: Design
     priors: ResolvedPriors
     frame: pd.DataFrame
+
+
+def expression_of(text: Any, data: Any) -> Any:
+    """Write weights or an offset, given by the name of a column or by an expression, as an expression.
+
+    Parameters
+    ----------
+    text
+        A name of a column as the table has it, with or without back-quotes, or an expression; what is no text is returned as it is.
+    data
+        A table; read where the text is no plain name.
+
+    Raises
+    ------
+    FormulaError
+        If it looks like a name, but neither is there such a column nor can it be read.
+    """
+    if not isinstance(text, str) or quote(text) == text:
+        return text
+    columns, name = column_names(data), unquoted(text)
+    if name in columns and QUOTE not in name:
+        return quote(name)
+    try:
+        return check_expression(text, plain=True)
+    except FormulaError as error:
+        if not SIGNS.isdisjoint(text):
+            raise
+        what = f"{text!r} is neither a column of the table nor an expression that can be read"
+        raise FormulaError(what, fix=unknown_column(text, list(columns)).fix) from error
 
 
 def prepare(

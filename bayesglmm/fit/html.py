@@ -29,6 +29,6 @@ def fit_html(rows: Sequence[tuple[str, str]], quality: Quality) -> str:
 
 
 def _check(check: Check) -> str:
-    value = "" if check.value is None else f" = {check.value:.4g}"
+    value = "" if check.value is None else f" = {check.value_text}"
     words = " ".join(text for text in (check.detail, check.meaning, check.remedy) if text)
     return escape(f"{check.verdict}: {check.id}{value} ({check.threshold}). {words}")

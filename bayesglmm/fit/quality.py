@@ -77,6 +77,8 @@ class Check:
         One sentence: what the statistic tells.
     remedy
         One sentence: what to do.
+    percent
+        Whether the value is a share that the threshold gives as a percentage.
     """
 
     id: str
@@ -86,6 +88,14 @@ class Check:
     detail: str
     meaning: str
     remedy: str
+    percent: bool = False
+
+    @property
+    def value_text(self) -> str | None:
+        """The value in the unit of its threshold, a percentage or a plain number; None where there is none."""
+        if self.value is None:
+            return None
+        return f"{100.0 * self.value:.3g}%" if self.percent else f"{self.value:.4g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +126,7 @@ class Quality:
     def __str__(self) -> str:
         lines = [f"Verdict: {self.verdict}"]
         for check in self.failed:
-            value = "" if check.value is None else f" = {check.value:.4g}"
+            value = "" if check.value is None else f" = {check.value_text}"
             lines.append(
                 f"  {check.verdict}: {check.id}{value} ({check.threshold}). {check.detail} {check.meaning} {check.remedy}".rstrip()
             )
@@ -238,7 +248,8 @@ def _mcse(run: RunStatistics) -> Check:
     value = float(run.mcse_share[worst])
     verdict: Verdict = "ok" if value < MCSE_SHARE else "attention"
     meaning = "The simulation error of the mean, next to how unsure the posterior is."
-    return Check("mcmc.mcse", value, threshold, verdict, f"Worst: {run.parameters[worst]}.", meaning, "Draw more, or report fewer digits.")
+    remedy = "Draw more, or report fewer digits."
+    return Check("mcmc.mcse", value, threshold, verdict, f"Worst: {run.parameters[worst]}.", meaning, remedy, percent=True)
 
 
 def _unfinite(run: RunStatistics, values: FloatArray) -> str:
@@ -247,7 +258,7 @@ def _unfinite(run: RunStatistics, values: FloatArray) -> str:
 
 
 def _divergences(run: RunStatistics) -> Check:
-    threshold = f"0 ok, > {DIVERGENT_SHARE_UNUSABLE:.0%} do not use"
+    threshold = f"0 draws ok, > {DIVERGENT_SHARE_UNUSABLE:.0%} of the draws do not use"
     if "diverging" not in run.sampler:
         return _not_run("mcmc.divergences", threshold, "The statistic 'diverging' is missing.")
     count, total = int(run.sampler["diverging"].sum()), run.sampler["diverging"].size
@@ -255,7 +266,7 @@ def _divergences(run: RunStatistics) -> Check:
     verdict: Verdict = "ok" if count == 0 else "attention" if share <= DIVERGENT_SHARE_UNUSABLE else "do not use"
     meaning = "The sampler could not follow the posterior where it bends sharply; that region is under-represented."
     remedy = "Raise target_accept towards 0.99, or put a stronger prior on the SDs."
-    return Check("mcmc.divergences", float(count), threshold, verdict, f"{count} of {total} draws.", meaning, remedy)
+    return Check("mcmc.divergences", float(count), threshold, verdict, f"{count} of {total} draws, {100.0 * share:.3g}%.", meaning, remedy)
 
 
 def _depth(run: RunStatistics) -> Check:
@@ -265,7 +276,8 @@ def _depth(run: RunStatistics) -> Check:
     share = float(run.sampler["reached_max_treedepth"].mean())
     verdict: Verdict = "ok" if share <= MAX_DEPTH_SHARE else "attention"
     meaning = "Trajectories were cut short: slow, not biased."
-    return Check("mcmc.depth", share, threshold, verdict, f"{share:.1%} of draws.", meaning, "Rescale predictors, or raise max_treedepth.")
+    remedy = "Rescale predictors, or raise max_treedepth."
+    return Check("mcmc.depth", share, threshold, verdict, f"{100.0 * share:.3g}% of draws.", meaning, remedy, percent=True)
 
 
 def _bfmi(run: RunStatistics) -> Check:

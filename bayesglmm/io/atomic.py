@@ -9,7 +9,9 @@ from pathlib import Path
 from bayesglmm.errors import BayesglmmError, FitFileError
 
 
-def check_target(path: str | os.PathLike[str], *, force: bool = False, error: type[BayesglmmError] = FitFileError) -> Path:
+def check_target(
+    path: str | os.PathLike[str], *, force: bool = False, error: type[BayesglmmError] = FitFileError, example: str = "fit.nc"
+) -> Path:
     """Return the path, when a file can be written there. Nothing is left behind.
 
     Parameters
@@ -20,6 +22,8 @@ def check_target(path: str | os.PathLike[str], *, force: bool = False, error: ty
         Whether an existing file may be replaced.
     error
         The class of what is raised.
+    example
+        Name of a file of this kind, for the message.
 
     Raises
     ------
@@ -28,7 +32,7 @@ def check_target(path: str | os.PathLike[str], *, force: bool = False, error: ty
     """
     target = Path(path).expanduser()
     if os.path.isdir(target):
-        raise error("the output is a folder", where=str(target), fix="add a file name, such as fit.nc")
+        raise error("the output is a folder", where=str(target), fix=f"add a file name, such as {example}")
     if _present(target, error) and not force:
         raise error(
             "the file exists already", where=str(target), fix="choose another name, or allow it to be replaced with force=True (--force)"

@@ -13,7 +13,7 @@ from bayesglmm.design.design import Design, build_design
 from bayesglmm.design.prepare import Functions, family_and_link
 from bayesglmm.design.scaling import resolve_priors
 from bayesglmm.design.table import read_table
-from bayesglmm.errors import BayesglmmError, FitFileError
+from bayesglmm.errors import ArgumentError, BayesglmmError, FitFileError
 from bayesglmm.families.base import Family
 from bayesglmm.fit.fit import Fit
 from bayesglmm.fit.provenance import hash_frame
@@ -108,9 +108,12 @@ def load(path: str | os.PathLike[str], *, functions: Functions | None = None) ->
 
     Raises
     ------
+    ArgumentError
+        If ``path`` is no path.
     FitFileError
         Says what is wrong with the file and what to do.
     """
+    check_path(path)
     where = str(path)
     stored = read_tree(path, (*TREE, FRAME))
     description, content = unseal(stored.text, where)
@@ -125,6 +128,22 @@ def load(path: str | os.PathLike[str], *, functions: Functions | None = None) ->
     fit = Fit(record.spec, rebuilt.design, frame, record.priors, xr.DataTree.from_dict(tree), quality, record.provenance)
     _check_probe(fit, record.probe)
     return fit
+
+
+def check_path(value: object) -> None:
+    """Refuse what names no file.
+
+    Raises
+    ------
+    ArgumentError
+        Says what it is.
+    """
+    if isinstance(value, str | os.PathLike):
+        return
+    fix = "name the file, load('fit.nc')"
+    if isinstance(value, Fit):
+        fix = "use this fit as it is; save(fit, 'fit.nc') writes it to a file, and load('fit.nc') reads that"
+    raise ArgumentError(f"the path of a file is needed, not an object of type {type(value).__name__}", where="argument path", fix=fix)
 
 
 def probe_rows(n_rows: int) -> IntArray:

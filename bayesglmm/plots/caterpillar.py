@@ -9,15 +9,16 @@ from scipy.special import ndtri
 
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
-from bayesglmm.plots.style import COLOURS, INK, effect_name, headline, new_panels, nothing_to_draw, plain, result_of
-from bayesglmm.post.axis import chosen_factor
+from bayesglmm.plots.style import COLOURS, CONSTANT, INK, NAMED, headline, new_panels, nothing_to_draw, result_of, short, wrapped
+from bayesglmm.post.axis import chosen_factor, link_words
 from bayesglmm.post.random_effects import random_effects
 from bayesglmm.post.result import Result
 
 PANEL_WIDTH = 4.0
-ROW_HEIGHT = 0.2
-NAMED = 60
-"""With more levels than this their names would overlap, and are left out."""
+NAMES_WIDTH = 1.6
+"""Inches of the names of levels."""
+ROW_HEIGHT, TALL = 0.2, 6.0
+"""Inches of a level with its name, and of all levels where they have none."""
 SCALES = ("rank", "normal")
 
 
@@ -54,14 +55,18 @@ def plot_caterpillar(effects: Result | Fit, *, scale: str = "rank", title: str |
     names = list(dict.fromkeys(table["effect"]))
     panels_of = {name: table[table["effect"] == name].set_index("level") for name in names}
     order = panels_of[names[0]].sort_values("mean", kind="stable").index
-    height = max(3.0, 1.2 + ROW_HEIGHT * min(len(order), NAMED))
-    figure, panels = new_panels(1, len(names), width=max(5.0, PANEL_WIDTH * len(names)), height=height)
+    units = link_words(effects) if isinstance(effects, Fit) else result.draws.attrs.get("units", "link scale")
+    height = max(3.0, 1.2 + ROW_HEIGHT * len(order)) if len(order) <= NAMED else TALL
+    width = max(5.0, PANEL_WIDTH * len(names)) + (NAMES_WIDTH if scale == "rank" and len(order) <= NAMED else 0.0)
+    figure, panels = new_panels(1, len(names), width=width, height=height)
     for panel, name in zip(panels, names, strict=True):
         _draw(panel, panels_of[name].loc[order] if scale == "rank" else panels_of[name].sort_values("mean"), scale)
+        if panel is not panels[0] and scale == "rank":  # the same levels in the same order
+            panel.tick_params(labelleft=False)
         if "random_effect" in result.draws:  # of coefficients, zero is nothing special
             panel.axvline(0.0, color=INK, linewidth=0.8, zorder=0)
-        panel.set_xlabel(f"{effect_name(name)} of {plain(factors[0])}")
-    panels[0].set_ylabel("normal quantile" if scale == "normal" else plain(factors[0]))
+        panel.set_xlabel(wrapped(f"{'intercept' if name == CONSTANT else name} of {factors[0]} ({units})", 44))
+    panels[0].set_ylabel("normal quantile" if scale == "normal" else short(factors[0]))
     headline(figure, result, title)
     return figure
 
@@ -70,7 +75,9 @@ def _draw(panel: Any, levels: pd.DataFrame, scale: str) -> None:
     """Fill one panel from the lowest level to the highest."""
     n = len(levels)
     heights = ndtri((np.arange(n) + 0.5) / n) if scale == "normal" else np.arange(n)
-    panel.hlines(heights, levels["ci_lower"], levels["ci_upper"], color=COLOURS[0], linewidth=1.2)
-    panel.plot(levels["mean"], heights, "o", color=COLOURS[1], markersize=3.5)
+    few = n <= NAMED
+    panel.hlines(heights, levels["ci_lower"], levels["ci_upper"], color=COLOURS[0], linewidth=1.2 if few else 0.6)
+    panel.plot(levels["mean"], heights, "o", color=COLOURS[1], markersize=3.5 if few else 2.0)
     if scale == "rank":
-        panel.set_yticks(heights if n <= NAMED else [], [plain(level) for level in levels.index] if n <= NAMED else [])
+        panel.set_yticks(heights if few else [], [short(level) for level in levels.index] if few else [])
+        panel.set_ylim(-1.0, n)

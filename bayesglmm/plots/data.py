@@ -9,25 +9,26 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from bayesglmm.plots.legend import common_legend
 from bayesglmm.plots.structure import plot_structure
-from bayesglmm.plots.style import COLOURS, GREY, INK, MARKERS, headline, new_figure, new_panels, nothing_to_draw, plain
+from bayesglmm.plots.style import COLOURS, GREY, INK, MARKERS, NAMED, headline, new_figure, new_panels, nothing_to_draw, short, wrapped
 from bayesglmm.post.data_views import GROUPS, SMOOTH, SUBJECTS, data_view
 from bayesglmm.post.result import Result
 from bayesglmm.post.structure import STRUCTURE
 from bayesglmm.post.visits import MISSING, STATES
 
-NAMED = 60
-"""With more levels than this their names would overlap, and are left out."""
 ROW_HEIGHT, TALL = 0.2, 6.5
 """Inches of a level with its name, and of all levels where they have none."""
 DOTS = 20_000
 """Most dots; of more, every so-manieth is drawn and the legend says so."""
-DOT_AREA = 9.0
+DOT_AREA, SMALL_DOT_AREA = 22.0, 9.0
 LARGEST_DOT = 110.0
-"""Points squared: the most area of a dot that stands for one row, and of one that stands for many."""
+"""Points squared: the most area of a dot that stands for one row, among few and many levels, and of one that stands for many."""
 COLUMNS = 4
 """Panels beside each other."""
 STATE_COLOURS = ("#f2f2f2", COLOURS[1], COLOURS[4], COLOURS[0])
+TITLE = 18
+"""Most letters over a level's panel."""
 TICKS = 12
 """Most names along the axis of times."""
 
@@ -95,14 +96,15 @@ def _groups(result: Result) -> Figure:
     shown = np.arange(len(rank)) if len(rank) <= DOTS else np.linspace(0, len(rank) - 1, DOTS).round().astype(np.int64)
     label = "rows; the area of a dot counts them" if rows.max() > 1 else "rows"
     counted = label if len(shown) == len(rank) else f"{label} ({DOTS:,} of {len(rank):,} dots)"
-    area = min(DOT_AREA, LARGEST_DOT / float(rows.max())) * rows[shown]
+    area = min(DOT_AREA if few else SMALL_DOT_AREA, LARGEST_DOT / float(rows.max())) * rows[shown]
     axes.scatter(response[shown], rank[shown], s=area, color=COLOURS[0], alpha=0.45, linewidths=0.0, label=counted)
     style: dict[str, Any] = {"color": COLOURS[1], "markersize": 5 if few else 2.5, "markeredgewidth": 0.0, "label": "mean of the level"}
     axes.plot(table["mean"], np.arange(len(table)), MARKERS[2], **style)
-    axes.set_yticks(np.arange(len(table)) if few else [], [plain(v) for v in table["level"]] if few else [])
-    axes.set_ylabel(plain(draws.attrs["factor"]))
-    axes.set_xlabel(plain(draws.attrs["response"]))
-    figure.legend(loc="outside lower center", ncols=2)
+    axes.set_yticks(np.arange(len(table)) if few else [], [short(v) for v in table["level"]] if few else [])
+    axes.set_ylim(-1.0, len(table))
+    axes.set_ylabel(short(draws.attrs["factor"]))
+    axes.set_xlabel(wrapped(draws.attrs["response"], 60))
+    common_legend(figure, (axes,), 2)
     return figure
 
 
@@ -112,20 +114,23 @@ def _subjects(result: Result) -> Figure:
     level, x, y = (draws[c].to_numpy() for c in ("level", "along", "response"))
     columns = min(COLUMNS, len(names))
     rows = -(-len(names) // columns)
-    figure, panels = new_panels(rows, columns, width=max(5.0, 2.4 * columns), height=1.0 + 1.9 * rows)
+    figure, panels = new_panels(rows, columns, width=max(5.0, 2.4 * columns), height=1.3 + 1.9 * rows)
+    line = "none" if np.isin(y, (0.0, 1.0)).all() else "-"  # between zeros and ones there is nothing
     for at, (axes, name) in enumerate(zip(panels, names, strict=False)):
         own = level == name
-        axes.plot(x[own], y[own], MARKERS[0], linestyle="-", color=COLOURS[0], markersize=4, linewidth=1.0)
-        axes.axhline(float(result.table["mean"].iloc[at]), color=COLOURS[1], linewidth=1.0, linestyle="--", zorder=1)
-        axes.set_title(plain(name), loc="left", color=INK)
+        axes.plot(x[own], y[own], MARKERS[0], linestyle=line, color=COLOURS[0], markersize=4, linewidth=1.0, label="rows")
+        mean = float(result.table["mean"].iloc[at])
+        axes.axhline(mean, color=COLOURS[1], linewidth=1.0, linestyle="--", zorder=1, label="mean of the level")
+        axes.set_title(short(name, TITLE), loc="left", color=INK)
         _ends(axes, x, y)
         _ticks(axes, draws.attrs["ticks"])
         if at >= len(names) - columns:
-            axes.set_xlabel(plain(draws.attrs["along"]))
+            axes.set_xlabel(short(draws.attrs["along"]))
         if at % columns == 0:
-            axes.set_ylabel(plain(draws.attrs["response"]))
+            axes.set_ylabel(short(draws.attrs["response"]))
     for axes in panels[len(names) :]:
         axes.set_axis_off()
+    common_legend(figure, panels[: len(names)], 2)
     return figure
 
 
@@ -137,12 +142,12 @@ def _smooth(result: Result) -> Figure:
         known = part["ci_lower"].notna()
         axes.vlines(part["value"][known], part["ci_lower"][known], part["ci_upper"][known], color=colour, alpha=0.6, linewidth=1.4)
         style: dict[str, Any] = {"color": colour, "marker": MARKERS[at % len(MARKERS)], "linewidth": 1.6, "markersize": 5}
-        axes.plot(part["value"], part["mean"], label=plain(level) if level else "all rows", **style)
-    axes.set_xlabel(plain(draws.attrs["along"]))
-    axes.set_ylabel(f"mean of {plain(draws.attrs['response'])}")
+        axes.plot(part["value"], part["mean"], label=short(level) if level else "all rows", **style)
+    axes.set_xlabel(short(draws.attrs["along"], 48))
+    axes.set_ylabel(f"mean of {short(draws.attrs['response'], 32)}")
     _ticks(axes, draws.attrs["ticks"])
     prob = "" if result.interval is None else f"; lines: {100 * result.interval.prob:g} % intervals as if rows were independent"
-    figure.legend(loc="outside lower center", ncols=3, title=f"{plain(draws.attrs['factor']) or 'running mean'}{prob}")
+    figure.legend(loc="outside lower center", ncols=3, title=f"{short(draws.attrs['factor']) or 'running mean'}{prob}")
     return figure
 
 
@@ -157,12 +162,12 @@ def _missing(result: Result) -> Figure:
     top.set_xlim(-0.5, len(table) - 0.5)
     top.set_ylabel("share observed")
     below.imshow(state, cmap=ListedColormap(STATE_COLOURS), vmin=-0.5, vmax=len(STATES) - 0.5, aspect="auto", interpolation="nearest")
-    below.set_ylabel(f"{plain(draws.attrs['factor'])}, longest seen first")
+    below.set_ylabel(f"{short(draws.attrs['factor'])}, longest seen first")
     below.set_yticks([])
     below.grid(visible=False)
     for axes in (top, below):
-        _names(axes, [plain(v) for v in table["time"]])
-    below.set_xlabel(plain(draws.attrs["along"]))
+        _names(axes, [short(v) for v in table["time"]])
+    below.set_xlabel(short(draws.attrs["along"], 48))
     present = [at for at in range(len(STATES)) if (state == at).any()]
     patches = [Patch(facecolor=STATE_COLOURS[at], edgecolor=GREY, label=STATES[at]) for at in reversed(present)]
     figure.legend(handles=patches, loc="outside lower center", ncols=len(patches))
@@ -183,7 +188,7 @@ def _ends(axes: Axes, x: Any, y: Any) -> None:
 def _ticks(axes: Axes, labels: Any) -> None:
     """Name the positions of a factor's levels."""
     if labels is not None:
-        axes.set_xticks(np.arange(len(labels)), [plain(v) for v in labels])
+        axes.set_xticks(np.arange(len(labels)), [short(v) for v in labels])
 
 
 def _names(axes: Axes, names: list[str]) -> None:

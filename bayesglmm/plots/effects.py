@@ -19,9 +19,9 @@ from bayesglmm.plots.style import (
     mean_label,
     new_panels,
     nothing_to_draw,
-    plain,
     say_held,
     share_limits,
+    short,
 )
 from bayesglmm.post.attenuation import QUANTITY, VALUE, compare_targets
 from bayesglmm.post.axis import effect_cells, targets_of
@@ -144,7 +144,7 @@ def _lines(result: Result) -> pd.DataFrame:
 def _label(result: Result) -> str:
     """Name the column of the cells, where it is one."""
     names = _labels(result)
-    return plain(names[0]) if len(names) == 1 else ""
+    return short(names[0]) if len(names) == 1 else ""
 
 
 def _axis(result: Result) -> str:

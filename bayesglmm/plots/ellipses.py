@@ -10,6 +10,8 @@ from bayesglmm.errors import ArgumentError
 from bayesglmm.plots.style import COLOURS
 from bayesglmm.types import FloatArray
 
+WORDS = "1 and 2 SDs of the effects' distribution"
+"""In a legend."""
 RADII = (1.0, 2.0)
 """Of the ellipses, in SDs of the random effects."""
 
@@ -40,6 +42,7 @@ def draw_spread(axes: Axes, center: Sequence[float] | FloatArray, spread: FloatA
         ellipse = Ellipse((float(center[0]), float(center[1])), float(width), float(height), angle=angle)
         ellipse.set(fill=False, edgecolor=COLOURS[2], linewidth=1.4, linestyle="--")
         axes.add_patch(ellipse)
+    axes.plot([], [], "--", color=COLOURS[2], linewidth=1.4, label=WORDS)
     axes.autoscale_view()
 
 

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayesglmm.fit.fit import Fit
-from bayesglmm.plots.style import COLOURS, GREY, INK, MARKERS, new_panels, nothing_to_draw, plain, result_of
+from bayesglmm.plots.style import COLOURS, GREY, INK, MARKERS, headline, new_panels, nothing_to_draw, result_of, wrapped
 from bayesglmm.post.result import Result
 from bayesglmm.post.side_by_side import side_by_side
 
@@ -20,6 +20,8 @@ WORDS = {
 }
 PANELS = 3
 """Most panels beside each other."""
+LETTERS = 27
+"""Of a line of a panel's title."""
 
 
 def plot_estimators(result: Result | Fit, *, title: str | None = None) -> Figure:
@@ -51,13 +53,13 @@ def plot_estimators(result: Result | Fit, *, title: str | None = None) -> Figure
     names = list(dict.fromkeys(result.table["estimator"]))
     columns = 2 if len(parts) == 4 else min(PANELS, len(parts))
     rows = -(-len(parts) // columns)
-    figure, panels = new_panels(rows, columns, width=2.2 + 2.6 * columns, height=0.7 + (0.75 + 0.32 * len(names)) * rows)
+    titles = 0.2 * any(len(str(name)) > LETTERS for name, _ in parts)
+    figure, panels = new_panels(rows, columns, width=2.2 + 2.6 * columns, height=0.7 + (0.75 + titles + 0.32 * len(names)) * rows)
     for at, (axes, (name, part)) in enumerate(zip(panels, parts, strict=False)):
         _panel(axes, str(name), part, [WORDS.get(n, n) for n in names] if at % columns == 0 else [""] * len(names))
     for axes in panels[len(parts) :]:
         axes.set_axis_off()
-    interval = "" if result.interval is None else f", {100 * result.interval.prob:g} % intervals"
-    figure.suptitle(plain(title or f"{result.title}{interval}"), x=0.01, ha="left", fontsize=12)
+    headline(figure, result, title)
     return figure
 
 
@@ -75,4 +77,4 @@ def _panel(axes: Axes, name: str, part: Any, labels: list[str]) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
     axes.spines["left"].set_visible(False)
-    axes.set_title(plain(name), loc="left", color=INK)
+    axes.set_title(wrapped(name, LETTERS), loc="left", color=INK)

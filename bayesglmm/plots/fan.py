@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
-from bayesglmm.plots.style import COLOURS, INK, headline, mean_label, new_figure, nothing_to_draw, plain, positions, result_of, say_held
+from bayesglmm.plots.style import COLOURS, INK, headline, mean_label, new_figure, nothing_to_draw, positions, result_of, say_held, short
 from bayesglmm.post.axis import default_covariate
 from bayesglmm.post.fan import fan
 from bayesglmm.post.result import Result
@@ -71,7 +71,7 @@ def plot_fan(given: Result | Fit, *, scale: str = "response", title: str | None 
         _bars(axes, values, quantiles)
         axes.set_xticks(range(len(names)), names)
     axes.margins(x=0.02 if names is None else 0.1)
-    axes.set_xlabel(plain(table.columns[0]))
+    axes.set_xlabel(short(table.columns[0], 48))
     axes.set_ylabel(mean_label(result) if scale == "response" else "linear predictor of a new subject")
     say_held(axes, result, width=WIDTH)
     headline(figure, result, title, intervals=False)

@@ -119,7 +119,7 @@ def _lines(result: Result, scale: str, mean: Result | None) -> _Lines:
             where=f"{len(beside)} rows beside {len(rows)}",
             fix="means(fit, at, target='population') with the same at",
         )
-    return _Lines(rows[names[: names.index("scale")]], rows, beside, result.title.partition(": ")[2])
+    return _Lines(rows[names[: names.index("scale")]], rows, beside, plain(result.title.partition(": ")[2]))
 
 
 def _number(labels: pd.DataFrame) -> str | None:

@@ -6,7 +6,20 @@ from matplotlib.figure import Figure
 
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
-from bayesglmm.plots.style import INK, TARGETS, headline, mean_label, new_panels, nothing_to_draw, plain, positions, result_of, share_limits
+from bayesglmm.plots.legend import common_legend
+from bayesglmm.plots.style import (
+    INK,
+    TARGETS,
+    headline,
+    mean_label,
+    new_panels,
+    nothing_to_draw,
+    plain,
+    positions,
+    result_of,
+    share_limits,
+    short,
+)
 from bayesglmm.post.lattice import lattice
 from bayesglmm.post.result import Result
 
@@ -17,6 +30,8 @@ COLUMNS = (4, 5, 6, 3)
 """Numbers of panels beside each other, the first that leaves the fewest places empty."""
 MOST = 48
 """Most panels of one figure."""
+LETTERS = 18
+"""Of a panel's title."""
 POSITION = "_position"
 """Where a row stands along the axis."""
 
@@ -58,10 +73,10 @@ def plot_lattice(given: Result | Fit, *, ylabel: str | None = None, title: str |
     for axes in panels[len(levels) :]:
         axes.set_axis_off()
     for axes in panels[columns * (rows - 1) : len(levels)]:
-        axes.set_xlabel(plain(table.columns[0]))
+        axes.set_xlabel(short(table.columns[0], LETTERS))
     figure.supylabel(plain(ylabel) if ylabel else mean_label(given if isinstance(given, Fit) else result), fontsize=10)
     headline(figure, result, title)
-    _legend(figure, [kind for kind in LINES if (table["kind"] == kind).any()])
+    _legend(figure, [kind for kind in LINES if (table["kind"] == kind).any()], _shown(result, len(levels)))
     return figure
 
 
@@ -75,7 +90,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, level: str) -> None:
         if kind == "group":
             axes.fill_between(line[POSITION], line["ci_lower"], line["ci_upper"], color=colour, alpha=0.18, linewidth=0.0, zorder=2)
         axes.plot(line[POSITION], line["median"], style, color=colour, linewidth=width, zorder=height)
-    axes.set_title(plain(level), fontsize=10, color=INK, pad=3.0)
+    axes.set_title(short(level, LETTERS), fontsize=10, color=INK, pad=3.0)
 
 
 def _common(panels: tuple[Axes, ...], columns: int, names: tuple[str, ...] | None) -> None:
@@ -88,7 +103,16 @@ def _common(panels: tuple[Axes, ...], columns: int, names: tuple[str, ...] | Non
         axes.tick_params(labelleft=place % columns == 0, labelbottom=place + columns >= len(panels))
 
 
-def _legend(figure: Figure, kinds: list[str]) -> None:
+def _shown(result: Result, drawn: int) -> str | None:
+    """Say how many of the levels there are, and what is held in each panel."""
+    known = result.draws.attrs
+    if not {"levels", "factor"} <= set(known):
+        return None
+    held = "; each panel holds its level's own other covariates" if known.get("held") else ""
+    return plain(f"{drawn} of {known['levels']} levels of {known['factor']}{held}")
+
+
+def _legend(figure: Figure, kinds: list[str], title: str | None) -> None:
     """Name the marks under the panels."""
     axes = figure.axes[0]
     axes.plot([], [], "o", color=INK, markersize=4, label="data")
@@ -97,4 +121,4 @@ def _legend(figure: Figure, kinds: list[str]) -> None:
             style, width, _ = LINES[kind]
             words = "this level" if kind == "group" else TARGETS[kind][2].split(":")[0]
             axes.plot([], [], style, color=TARGETS[kind][0], linewidth=width, label=words)
-    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    common_legend(figure, (axes,), 4, title=title)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayesglmm.fit.fit import Fit
-from bayesglmm.plots.style import GREY, INK, TARGETS, headline, new_panels, nothing_to_draw, plain, result_of
+from bayesglmm.plots.style import GREY, INK, TARGETS, headline, new_panels, nothing_to_draw, result_of, wrapped
 from bayesglmm.post.marginal import MARGINAL, SUBJECT, marginal_coefficients
 from bayesglmm.post.result import Result
 
@@ -16,6 +16,8 @@ LINES = {SUBJECT: ("subject-specific", "average_subject"), MARGINAL: ("marginal"
 NEEDED = {*LINES, "ratio", *(f"{name}_{end}" for name in LINES for end in ("lower", "upper"))}
 PANELS = 3
 """Most panels beside each other."""
+LETTERS = 18
+"""Of a line of a panel's title, beside the ratio."""
 
 
 def plot_marginal_vs_conditional(given: Result | Fit, *, title: str | None = None) -> Figure:
@@ -47,11 +49,12 @@ def plot_marginal_vs_conditional(given: Result | Fit, *, title: str | None = Non
         raise nothing_to_draw("marginal_coefficients", result)
     columns = 2 if len(table) == 4 else min(PANELS, len(table))
     rows = -(-len(table) // columns)
-    figure, panels = new_panels(rows, columns, width=2.0 + 2.6 * columns, height=0.7 + 1.35 * rows)
+    titles = 0.2 * any(len(str(name)) > LETTERS for name in table.index)
+    figure, panels = new_panels(rows, columns, width=2.0 + 2.6 * columns, height=0.7 + (1.35 + titles) * rows)
     for place, (axes, (name, row)) in enumerate(zip(panels, table.to_dict("index").items(), strict=False)):
         _panel(axes, row, named=place % columns == 0)
         ratio = float(row["ratio"])
-        axes.set_title(plain(name), loc="left", color=INK)
+        axes.set_title(wrapped(name, LETTERS), loc="left", color=INK)
         axes.set_title(f"ratio {ratio:.2f}" if np.isfinite(ratio) else "", loc="right", fontsize=9, color=INK)
     for axes in panels[len(table) :]:
         axes.set_axis_off()

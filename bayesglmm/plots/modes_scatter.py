@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.plots.ellipses import draw_spread
-from bayesglmm.plots.style import COLOURS, GREY, INK, effect_name, headline, new_figure, nothing_to_draw, plain, result_of
+from bayesglmm.plots.legend import common_legend
+from bayesglmm.plots.style import COLOURS, GREY, INK, effect_name, headline, new_figure, nothing_to_draw, result_of, short
 from bayesglmm.post.effect_covariance import effect_covariance
 from bayesglmm.post.random_effects import random_effects
 from bayesglmm.post.result import Result
@@ -68,7 +69,8 @@ def _drawn(result: Result, pair: tuple[str, str], spread: FloatArray | None, tit
     y = y.loc[x.index]
     figure, axes = new_figure(width=6.5, height=5.8)
     if len(x) <= CROSSED:
-        axes.hlines(y["mean"], x["ci_lower"], x["ci_upper"], color=GREY, linewidth=0.7, alpha=0.6)
+        words = "intervals" if result.interval is None else f"{100 * result.interval.prob:g} % intervals"
+        axes.hlines(y["mean"], x["ci_lower"], x["ci_upper"], color=GREY, linewidth=0.7, alpha=0.6, label=words)
         axes.vlines(x["mean"], y["ci_lower"], y["ci_upper"], color=GREY, linewidth=0.7, alpha=0.6)
     if centered:
         axes.axhline(0.0, color=INK, linewidth=0.7, zorder=0)
@@ -78,12 +80,11 @@ def _drawn(result: Result, pair: tuple[str, str], spread: FloatArray | None, tit
     )
     if spread is not None:
         draw_spread(axes, [0.0, 0.0], spread)
-        axes.plot([], [], "--", color=COLOURS[2], linewidth=1.4, label="1 and 2 SDs of their distribution")
-    factor = plain(table["factor"].iloc[0])
+    factor = short(table["factor"].iloc[0])
     axes.set_xlabel(f"{effect_name(pair[0])} of {factor}")
     axes.set_ylabel(f"{effect_name(pair[1])} of {factor}")
     headline(figure, result, title)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    common_legend(figure, (axes,), 3)
     return figure
 
 

@@ -6,10 +6,25 @@ from typing import Any, Final, Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from bayesglmm.fit.fit import Fit
 from bayesglmm.plots.legend import common_legend
-from bayesglmm.plots.style import COLOURS, GREY, INK, MARKERS, headline, new_figure, new_panels, nothing_to_draw, plain, result_of
+from bayesglmm.plots.style import (
+    COLOURS,
+    GREY,
+    INK,
+    MARKERS,
+    NAMED,
+    headline,
+    new_figure,
+    new_panels,
+    nothing_to_draw,
+    plain,
+    result_of,
+    short,
+    wrapped,
+)
 from bayesglmm.post.check import check
 from bayesglmm.post.check_calibration import check_calibration
 from bayesglmm.post.check_distribution import check_distribution
@@ -28,17 +43,17 @@ MAKERS: Final[Mapping[str, Callable[[Fit], Result]]] = {
 """What each kind of picture draws."""
 NAMES = "check, check_groups, check_distribution, check_calibration or check_autocorrelation"
 REPLICATED = {"observed", "ci_lower", "ci_upper", "outside"}
-NAMED = 60
-"""With more levels than this their names would overlap, and are left out."""
 ROW_HEIGHT, TALL = 0.2, 6.5
 """Inches of a level with its name, and of all levels where they have none."""
+DOT, SMALL_DOT = 4.5, 2.2
+"""Points across: what is observed, of few and of many levels."""
 BARS = 40
 """Most values that are drawn as bars of a rootogram; more are lines."""
 PANELS = 3
 """Most panels beside each other."""
 
 
-def plot_ppc(given: Result | Fit, *, kind: str = "groups", title: str | None = None) -> Figure:
+def plot_ppc(given: Result | Fit, *, kind: str | None = None, title: str | None = None) -> Figure:
     """Draw a posterior predictive check: the data against replicated data.
 
     Parameters
@@ -48,7 +63,8 @@ def plot_ppc(given: Result | Fit, *, kind: str = "groups", title: str | None = N
         ``check_autocorrelation`` returned, or a fit.
     kind
         For a fit: ``groups``, the levels of all grouping factors one by one; ``distribution``, how often each value occurs
-        (a rootogram), or the ECDF of a continuous response; ``calibration`` of probabilities; ``statistics`` of all data together.
+        (a rootogram), or the ECDF of a continuous response; ``calibration`` of probabilities; ``statistics`` of all data together. None
+        takes ``groups``, of a model without grouping factors ``distribution``.
     title
         Instead of the result's own.
 
@@ -65,6 +81,8 @@ def plot_ppc(given: Result | Fit, *, kind: str = "groups", title: str | None = N
     FamilyError
         For the calibration of a response that is no probability.
     """
+    if kind is None:
+        kind = "distribution" if isinstance(given, Fit) and not given.design.groups else "groups"
     check_choice("kind", kind, PpcKind)
     result = result_of(given, NAMES, MAKERS[kind])
     columns = set(map(str, result.table.columns))
@@ -85,15 +103,23 @@ def _groups(result: Result) -> Figure:
     for axes, (factor, part) in zip(panels, parts, strict=True):
         ordered = part.sort_values("observed", kind="stable")
         heights = np.arange(len(ordered))
-        axes.hlines(heights, ordered["ci_lower"], ordered["ci_upper"], color=GREY, linewidth=2.2, label=_interval(result))
-        axes.plot(ordered["median"], heights, "|", color=INK, markersize=5, label="median of replicated data")
-        _observed(axes, ordered["observed"].to_numpy(), heights, ordered["outside"].to_numpy(dtype=bool))
         few = len(ordered) <= NAMED
-        axes.set_yticks(heights if few else [], [plain(v) for v in ordered["level"]] if few else [])
-        axes.set_ylabel(plain(factor))
-        axes.set_xlabel("statistic of the responses of a level")
+        axes.hlines(heights, ordered["ci_lower"], ordered["ci_upper"], color=GREY, linewidth=2.2 if few else 0.6, label=_interval(result))
+        axes.plot(ordered["median"], heights, "|", color=INK, markersize=5 if few else 3, label="median of replicated data", zorder=4)
+        size = DOT if few else SMALL_DOT
+        _observed(axes, ordered["observed"].to_numpy(), heights, ordered["outside"].to_numpy(dtype=bool), size=size)
+        axes.set_yticks(heights if few else [], [short(v) for v in ordered["level"]] if few else [])
+        axes.set_ylim(-1.0, len(ordered))
+        axes.set_ylabel(short(factor))
+        axes.set_xlabel(wrapped(_statistic_words(result), 50))
     common_legend(figure, panels, 2)
     return figure
+
+
+def _statistic_words(result: Result) -> str:
+    """Name the statistic and the response, where the result knows them."""
+    known = result.draws.attrs
+    return f"{known['statistic']} of {known['response']} per level" if {"statistic", "response"} <= set(known) else "statistic of a level"
 
 
 def _distribution(result: Result) -> Figure:
@@ -114,8 +140,9 @@ def _distribution(result: Result) -> Figure:
     if counts:
         axes.set_yscale("function", functions=(_root, np.square))
         axes.set_ylim(bottom=0.0)
-    axes.set_xlabel("response")
-    axes.set_ylabel("rows with this response (square-root scale)" if counts else "share of rows up to this response")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_xlabel(wrapped(result.draws.attrs.get("response", "response"), 50))
+    axes.set_ylabel("rows with this value (square-root scale)" if counts else "share of rows up to this value")
     common_legend(figure, (axes,), 2)
     return figure
 
@@ -182,11 +209,11 @@ _DRAW: Final[Mapping[str, Callable[[Result], Figure]]] = {
 """By the column that only one kind of table has."""
 
 
-def _observed(axes: Axes, x: Any, y: Any, outside: Any) -> None:
+def _observed(axes: Axes, x: Any, y: Any, outside: Any, *, size: float = DOT) -> None:
     """Draw what is observed, a square where it lies outside."""
     for own, at, label in ((~outside, 0, "observed"), (outside, 1, "observed, outside")):
         if own.any():
-            axes.plot(x[own], y[own], MARKERS[at], color=COLOURS[at], markersize=4.5 + at, label=label)
+            axes.plot(x[own], y[own], MARKERS[at], color=COLOURS[at], markersize=size + at, label=label, zorder=3)
 
 
 def _mark_outside(axes: Axes, table: Any, along: str) -> None:

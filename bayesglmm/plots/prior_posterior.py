@@ -1,7 +1,6 @@
 """What the data added: a panel per parameter with its prior as a line and its posterior filled."""
 
 from collections.abc import Sequence
-from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
-from bayesglmm.plots.style import COLOURS, new_panels, nothing_to_draw, plain, result_of
+from bayesglmm.plots.style import COLOURS, new_panels, nothing_to_draw, plain, result_of, wrapped
 from bayesglmm.post.prior_posterior import prior_posterior
 from bayesglmm.post.result import Result
 
@@ -95,7 +94,7 @@ def _draw(axes: Axes, densities: Any, row: Any, name: str) -> None:
     axes.set_xlabel(KINDS[str(row["kind"])])
     mode = ", mode at zero" if row["mode_at_zero"] is True else ""
     share = "no density" if np.isnan(row["overlap"]) else f"overlap {row['overlap']:.2f}{mode}"
-    axes.set_title(f"{plain(fill(name, _LETTERS))}\n{share}", fontsize=10.0)
+    axes.set_title(f"{wrapped(name, _LETTERS)}\n{share}", fontsize=10.0)
 
 
 def _title(result: Result, drawn: int) -> str:

@@ -7,13 +7,15 @@ from matplotlib.figure import Figure
 
 from bayesglmm.fit.fit import Fit
 from bayesglmm.plots.legend import common_legend
-from bayesglmm.plots.style import COLOURS, GREY, INK, MARKERS, effect_name, headline, new_panels, nothing_to_draw, plain, result_of
+from bayesglmm.plots.style import COLOURS, CONSTANT, GREY, INK, MARKERS, headline, new_panels, nothing_to_draw, result_of, short, wrapped
 from bayesglmm.post.check_effects import check_effects
 from bayesglmm.post.result import Result
 
 NEEDED = {"factor", "effect", "level", "normal_quantile", "mean", "ci_lower", "ci_upper", "lower", "upper", "outside"}
 PANELS = 3
 """Most panels beside each other."""
+LETTERS = 14
+"""Of the name of a level in a panel."""
 NAMED = 8
 """Most levels outside the band that a panel names."""
 
@@ -49,7 +51,7 @@ def plot_qq(given: Result | Fit, *, title: str | None = None) -> Figure:
     figure, panels = new_panels(rows, columns, width=max(5.5, 4.0 * columns), height=0.9 + 3.6 * rows)
     for axes, ((factor, effect), part) in zip(panels, parts, strict=False):
         _panel(axes, part.sort_values("normal_quantile"), _band(result))
-        axes.set_title(f"{effect_name(effect)} of {plain(factor)}", loc="left", color=INK)
+        axes.set_title(wrapped(f"{'intercept' if effect == CONSTANT else effect} of {factor}", 36), loc="left", color=INK)
         axes.set_xlabel("normal quantile")
     for axes in panels[len(parts) :]:
         axes.set_axis_off()
@@ -71,7 +73,9 @@ def _panel(axes: Axes, part: Any, band: str) -> None:
             axes.plot(own["normal_quantile"], own["mean"], MARKERS[at], color=COLOURS[at], markersize=4 + at, label=label)
     if len(outside) <= NAMED:
         for line in outside.itertuples():
-            axes.annotate(plain(line.level), (line.normal_quantile, line.mean), xytext=(5, 0), textcoords="offset points", fontsize=8)
+            side = -1 if line.normal_quantile > 0.0 else 1  # towards the middle, so that the name stays in the panel
+            place: dict[str, Any] = {"xytext": (6 * side, 0), "textcoords": "offset points", "ha": "right" if side < 0 else "left"}
+            axes.annotate(short(line.level, LETTERS), (line.normal_quantile, line.mean), va="center", fontsize=8, **place)
 
 
 def _band(result: Result) -> str:

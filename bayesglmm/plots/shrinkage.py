@@ -6,7 +6,8 @@ from matplotlib.figure import Figure
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.plots.ellipses import draw_spread
-from bayesglmm.plots.style import COLOURS, GREY, INK, effect_name, headline, new_figure, nothing_to_draw, plain, result_of
+from bayesglmm.plots.legend import common_legend
+from bayesglmm.plots.style import COLOURS, GREY, INK, effect_name, headline, new_figure, nothing_to_draw, result_of, short
 from bayesglmm.post.effect_covariance import effect_covariance
 from bayesglmm.post.result import Result
 from bayesglmm.types import FloatArray
@@ -57,10 +58,10 @@ def plot_shrinkage(
     first = table.drop_duplicates("effect").set_index("effect")["pooled"]
     axes.plot(first[pair[0]], first[pair[1]], "D", color=INK, markersize=7, label="all groups as one")
     draw_spread(axes, center[0], spread)
-    axes.set_xlabel(f"{effect_name(pair[0])} of {plain(table['factor'].iloc[0])}")
-    axes.set_ylabel(f"{effect_name(pair[1])} of {plain(table['factor'].iloc[0])}")
+    axes.set_xlabel(f"{effect_name(pair[0])} of {short(table['factor'].iloc[0])}")
+    axes.set_ylabel(f"{effect_name(pair[1])} of {short(table['factor'].iloc[0])}")
     headline(figure, result, title, intervals=False)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    common_legend(figure, (axes,), 3)
     return figure
 
 

@@ -3,8 +3,20 @@
 from matplotlib.figure import Figure
 
 from bayesglmm.fit.fit import Fit
-from bayesglmm.plots.style import GREY, TARGETS, headline, mean_label, new_figure, nothing_to_draw, plain, positions, result_of, say_held
-from bayesglmm.post.axis import default_covariate
+from bayesglmm.plots.style import (
+    GREY,
+    TARGETS,
+    headline,
+    mean_label,
+    new_figure,
+    nothing_to_draw,
+    plain,
+    positions,
+    result_of,
+    say_held,
+    short,
+)
+from bayesglmm.post.axis import chosen_factor, default_covariate
 from bayesglmm.post.curves import curves as make_curves
 from bayesglmm.post.result import Result
 
@@ -51,13 +63,25 @@ def plot_spaghetti(curves: Result | Fit, *, ylabel: str | None = None, title: st
         axes.fill_between(x, line["ci_lower"], line["ci_upper"], color=colour, alpha=0.14, linewidth=0.0, zorder=2)
         axes.plot(x, line["median"], style, color=colour, linewidth=2.6, label=words, zorder=height)
     if single.any():
-        axes.plot([], [], color=GREY, linewidth=0.9, label=TARGETS["group"][2])
+        words = _shown(curves, result, int(table.loc[single, "level"].nunique()))
+        axes.plot([], [], color=GREY, linewidth=0.9, label=words)
     if names is not None:
         axes.set_xticks(range(len(names)), names)
     axes.margins(x=0.02 if names is None else 0.12)
-    axes.set_xlabel(plain(table.columns[0]))
+    axes.set_xlabel(short(table.columns[0], 48))
     axes.set_ylabel(plain(ylabel) if ylabel else mean_label(curves))
     say_held(axes, result, width=WIDTH)
     headline(figure, result, title)
     figure.legend(loc="outside lower center", ncols=1, frameon=False)
     return figure
+
+
+def _shown(given: Result | Fit, result: Result, drawn: int) -> str:
+    """Say how many levels there are, where it is known."""
+    known = result.draws.attrs
+    if isinstance(given, Fit):
+        factor = chosen_factor(given, None)
+        known = {"factor": factor, "levels": next(len(g.levels) for g in given.design.groups if g.name == factor)}
+    if not {"factor", "levels"} <= set(known):
+        return f"{TARGETS['group'][2]}, {drawn} of them"
+    return plain(f"{drawn} of {known['levels']} levels of {known['factor']}")

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
-from bayesglmm.plots.style import INK, effect_name, headline, new_panels, nothing_to_draw, plain
+from bayesglmm.plots.style import INK, effect_name, headline, new_panels, nothing_to_draw, short, wrapped
 from bayesglmm.post.result import Result
 from bayesglmm.post.structure import ROW_COVARIANCE, STRUCTURE, row_covariance, structure
 from bayesglmm.types import FloatArray
@@ -17,6 +17,8 @@ from bayesglmm.types import FloatArray
 SIGNED, POSITIVE = "RdBu_r", "Reds"
 """Colour maps that are palest at zero: red above it and blue below, and red alone where nothing is below."""
 HEIGHT = 5.2
+LETTERS = 16
+"""Most of a name below a matrix."""
 MARKED = 12
 """Most rows of a covariance matrix whose numbers are written."""
 
@@ -92,7 +94,7 @@ def _draw_z(figure: Figure, axes: Axes, result: Result) -> None:
     figure.colorbar(image, ax=axes, label="entry / largest of its effect", shrink=0.8)
     for _, start, _ in blocks[1:]:
         axes.axvline(start - 0.5, color=INK, linewidth=0.8)
-    names = [f"{effect_name(effect)} |\n{plain(factor)}" for (factor, effect), _, _ in blocks]
+    names = [f"{effect_name(effect, LETTERS)} |\n{short(factor, LETTERS)}" for (factor, effect), _, _ in blocks]
     axes.set_xticks([0.5 * (start + stop - 1) for _, start, stop in blocks], names)
     axes.set_xlabel("effects, a column per level")
     axes.set_ylabel(f"rows ({len(z)} of {result.draws.attrs['rows']}, sorted by level)")
@@ -109,13 +111,15 @@ def _draw_covariance(figure: Figure, axes: Axes, result: Result) -> None:
         axes.axvline(start - 0.5, color=INK, linewidth=0.8)
         axes.axhline(start - 0.5, color=INK, linewidth=0.8)
     centres = [0.5 * (start + stop - 1) for _, start, stop in blocks]
-    axes.set_xticks(centres, [plain(name) for name, _, _ in blocks])
-    axes.set_yticks(centres, [plain(name) for name, _, _ in blocks], rotation=90, va="center")
+    axes.set_xticks(centres, [short(name, LETTERS) for name, _, _ in blocks])
+    axes.set_yticks(centres, [short(name, LETTERS) for name, _, _ in blocks], rotation=90, va="center")
     if len(V) <= MARKED:
         for i, j in np.ndindex(*V.shape):
             dark = abs(V[i, j]) > 0.6 * np.abs(V).max()
             axes.text(j, i, f"{V[i, j]:.3g}", ha="center", va="center", fontsize=7, color="white" if dark else INK)
-    axes.set_xlabel(f"rows of levels of {plain(result.draws.attrs['factor'])}")
+    rows = result.draws.attrs.get("rows")
+    counted = "" if rows is None else f" ({len(V)} of {rows})"
+    axes.set_xlabel(wrapped(f"rows of levels of {result.draws.attrs['factor']}{counted}", 50))
     axes.set_title(f"covariance of {result.draws.attrs['of']}", loc="left", color=INK)
     axes.grid(visible=False)
 

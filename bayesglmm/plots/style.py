@@ -1,5 +1,6 @@
 """What all plots share: colours that colour-blind readers tell apart, empty figures, text taken literally."""
 
+import re
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from textwrap import fill
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
+from bayesglmm.plots.fonts import let_fonts_take_over, letters_checked
 from bayesglmm.post.axis import mean_words
 from bayesglmm.post.result import Result
 from bayesglmm.post.values import shown
@@ -33,6 +35,12 @@ HELD = "Held fixed:"
 """How the note begins that says where other covariates are."""
 CHARACTERS_PER_INCH = 12.0
 """Of a title."""
+LETTERS, WIDEST = 24, 32
+"""Most letters of a name beside an axis, and where a panel has the width of the page."""
+MEAN_LETTERS = 44
+"""Most letters of a line of the name of a mean."""
+NAMED = 60
+"""With more levels than this along an axis their names would overlap, and are left out."""
 TARGETS = {
     "average_subject": (COLOURS[0], "o", "average subject: random effects zero"),
     "population": (COLOURS[1], "s", "population: averaged over random effects"),
@@ -55,12 +63,39 @@ _SETTINGS: dict[Any, Any] = {
 
 
 class Picture(Figure):
-    """A figure that notebooks show as what a cell returns, without pyplot."""
+    """A figure that notebooks show as what a cell returns, without pyplot, and that finds fonts for letters of all scripts."""
+
+    def savefig(self, fname: Any, *args: Any, **options: Any) -> None:
+        """Write the figure, as every matplotlib figure does; letters that no font has are told once.
+
+        Parameters
+        ----------
+        fname
+            A file, by name or open.
+        *args, **options
+            Of ``matplotlib.figure.Figure.savefig``.
+        """
+        let_fonts_take_over(self)
+        with letters_checked():
+            super().savefig(fname, *args, **options)
 
     def _repr_png_(self) -> bytes:
-        buffer = BytesIO()
-        self.savefig(buffer, format="png", dpi=PIXELS_PER_INCH)
-        return buffer.getvalue()
+        return png_bytes(self)
+
+
+def png_bytes(figure: Figure, dpi: float = PIXELS_PER_INCH) -> bytes:
+    """Return a figure as PNG.
+
+    Parameters
+    ----------
+    figure
+        Any figure.
+    dpi
+        Pixels per inch.
+    """
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    return buffer.getvalue()
 
 
 def new_figure(width: float = 7.0, height: float = 4.5) -> tuple[Figure, Axes]:
@@ -96,13 +131,61 @@ def new_panels(
 
 
 def plain(text: object) -> str:
-    """Text that is drawn as it stands: a dollar sign of a user's label starts no formula."""
-    return str(text).replace("$", r"\$")
+    """Text that is drawn as it stands: a dollar sign of a user's label starts no formula, back-quotes of names in formulas are left out."""
+    return _literal(_unquoted(text))
 
 
-def effect_name(label: object) -> str:
+def short(text: object, width: int = LETTERS) -> str:
+    """Text as :func:`plain` has it; of a longer one the beginning and the end, which tell names apart.
+
+    Parameters
+    ----------
+    text
+        Name of a level or a column.
+    width
+        Most letters.
+    """
+    return _literal(_cut(_unquoted(text), width))
+
+
+def wrapped(text: object, width: int, *, lines: int = 2) -> str:
+    """Text as :func:`plain` has it, broken into lines; of one with too many its beginning and its end.
+
+    Parameters
+    ----------
+    text
+        Title of a panel, or name along an axis.
+    width
+        Most letters of a line.
+    lines
+        Most of them.
+    """
+    bare, allowed = _unquoted(text), width * lines
+    while fill(_cut(bare, allowed), width).count("\n") >= lines:
+        allowed -= 1
+    return _literal(fill(_cut(bare, allowed), width))
+
+
+def _unquoted(text: object) -> str:
+    """Leave out the back-quotes of names in formulas."""
+    return re.sub("`([^`]*)`", r"\1", str(text))
+
+
+def _literal(text: str) -> str:
+    return text.replace("$", r"\$")
+
+
+def _cut(text: str, width: int) -> str:
+    """Leave out the middle of a text beyond a number of letters."""
+    if len(text) <= width:
+        return text
+    head = (width - 1) // 2
+    return f"{text[:head]}\N{HORIZONTAL ELLIPSIS}{text[len(text) - (width - 1 - head) :]}"
+
+
+def effect_name(label: object, width: int = LETTERS) -> str:
     """Name of an effect on an axis: the constant is an intercept."""
-    return "intercept" if str(label) == CONSTANT else plain(label)
+    return "intercept" if str(label) == CONSTANT else short(label, width)
 
 
 def result_of(given: object, maker: str, make: Callable[[Fit], Result]) -> Result:
@@ -193,7 +276,7 @@ def mean_label(given: Result | Fit) -> str:
     given
         A fit, or a result; the draws of some results carry the name.
     """
-    return plain(mean_words(given) if isinstance(given, Fit) else given.draws.attrs.get("mean", "mean response"))
+    return wrapped(mean_words(given) if isinstance(given, Fit) else given.draws.attrs.get("mean", "mean response"), MEAN_LETTERS)
 
 
 def positions(values: "pd.Series[Any]") -> tuple[NDArray[Any], tuple[str, ...] | None]:
@@ -212,7 +295,7 @@ def positions(values: "pd.Series[Any]") -> tuple[NDArray[Any], tuple[str, ...] |
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         return values.to_numpy(dtype=np.float64), None
     codes, known = pd.factorize(values)
-    return np.asarray(codes, dtype=np.float64), tuple(plain(v) for v in known)
+    return np.asarray(codes, dtype=np.float64), tuple(short(v) for v in known)
 
 
 def cell_names(labels: pd.DataFrame, *, named: bool = False) -> list[str]:
@@ -227,9 +310,9 @@ def cell_names(labels: pd.DataFrame, *, named: bool = False) -> list[str]:
     """
     columns = [str(c) for c in labels.columns]
     if len(columns) == 1 and not named:
-        return [plain(shown(v)) for v in labels.iloc[:, 0].tolist()]
+        return [short(shown(v), WIDEST) for v in labels.iloc[:, 0].tolist()]
     rows = zip(*(labels.iloc[:, k].tolist() for k in range(len(columns))), strict=True) if columns else [()] * len(labels)
-    return [plain(", ".join(f"{c} = {shown(v)}" for c, v in zip(columns, row, strict=True))) for row in rows]
+    return [", ".join(f"{short(c)} = {short(shown(v))}" for c, v in zip(columns, row, strict=True)) for row in rows]
 
 
 def share_limits(panels: Sequence[Axes], axis: Literal["x", "y"]) -> None:

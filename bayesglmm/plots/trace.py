@@ -9,13 +9,15 @@ from matplotlib.figure import Figure
 
 from bayesglmm.errors import ArgumentError
 from bayesglmm.plots.legend import common_legend
-from bayesglmm.plots.style import COLOURS, GREY, INK, headline, new_panels, nothing_to_draw, plain
+from bayesglmm.plots.style import COLOURS, GREY, INK, headline, new_panels, nothing_to_draw, wrapped
 from bayesglmm.post.result import Result
 from bayesglmm.post.traces import ranks, traces
 
 LINES = ("-", "--", "-.", ":")
 """Second cue beside the colour of a chain, where lines are few enough to tell."""
 COUNTS = {"parameter", "chain", "from", "to", "count", "expected", "lower", "upper"}
+LETTERS = 32
+"""Of a panel's title, beside R-hat."""
 PANELS = 2
 """Panels beside each other."""
 
@@ -92,6 +94,7 @@ def plot_rank(given: Any, *, parameters: Sequence[str] | None = None, title: str
         _ranks(axes, part)
         axes.set_title(_heading(str(name), float(part["r_hat"].iloc[0])), loc="left", color=INK)
     headline(figure, result, title)
+    figure.supylabel("draws in a bin of ranks", fontsize=10)
     return _finished(figure, panels, len(parts), "rank among all draws, as a share")
 
 
@@ -125,7 +128,8 @@ def _grid(n: int) -> tuple[Figure, tuple[Axes, ...]]:
 
 
 def _heading(name: str, r_hat: float) -> str:
-    return plain(name) if np.isnan(r_hat) else f"{plain(name)}   R-hat {r_hat:.3f}"
+    words = wrapped(name, LETTERS, lines=1)
+    return words if np.isnan(r_hat) else f"{words}   R-hat {r_hat:.3f}"
 
 
 def _finished(figure: Figure, panels: Sequence[Axes], n: int, xlabel: str) -> Figure:

@@ -13,6 +13,7 @@ from bayesglmm.fit.fit import Fit
 from bayesglmm.post.door import takes_fit
 from bayesglmm.post.linear_predictor import draw_blocks, fit_parameters, fixed_eta, group_eta
 from bayesglmm.post.rows import build_rows
+from bayesglmm.spec.names import bare_names
 from bayesglmm.types import FloatArray, check_choice
 
 type ResidualKind = Literal["response", "pearson", "deviance"]
@@ -79,18 +80,18 @@ def ranef(fit: Fit) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict
-        Tables of shape (levels, effects) by the factor's name.
+        Tables of shape (levels, effects) by the factor's name, which stands without back-quotes: ``ranef(fit)["my school"]``.
 
     Raises
     ------
     ArgumentError
         If the fit kept no draws of the random effects.
     """
-    found: dict[str, list[pd.DataFrame]] = {}
+    found, names = dict[str, list[pd.DataFrame]](), _factor_names(fit)
     for group in fit.design.groups:
         means = effect_draws(fit.posterior, group).mean(axis=(0, 1), dtype=np.float64)
-        table = pd.DataFrame(means, index=pd.Index(group.levels, name=group.name), columns=list(group.labels))
-        found.setdefault(group.name, []).append(table)
+        table = pd.DataFrame(means, index=pd.Index(group.levels, name=names[group.name]), columns=list(group.labels))
+        found.setdefault(names[group.name], []).append(table)
     return {name: pd.concat(tables, axis=1) for name, tables in found.items()}
 
 
@@ -106,20 +107,21 @@ def VarCorr(fit: Fit) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``factor``, ``effect``, ``with``, ``variance``, ``sd``, ``correlation``. One row per effect: ``sd`` is the posterior mean of
-        the standard deviation and ``variance`` its square (not the posterior mean of the variance, which is larger). One row per pair of
-        correlated effects, ``effect`` with ``with``: the posterior mean of their correlation. Last, where sigma is estimated, factor
-        ``Residual`` with the posterior mean of sigma. What does not apply is missing.
+        Columns ``factor`` (its name without back-quotes), ``effect``, ``with``, ``variance``, ``sd``, ``correlation``. One row per effect:
+        ``sd`` is the posterior mean of the standard deviation and ``variance`` its square (not the posterior mean of the variance, which is
+        larger). One row per pair of correlated effects, ``effect`` with ``with``: the posterior mean of their correlation. Last, where
+        sigma is estimated, factor ``Residual`` with the posterior mean of sigma. What does not apply is missing.
     """
     rows: list[tuple[str, str | None, str | None, float, float, float]] = []
+    names = _factor_names(fit)
     for group in fit.design.groups:
         for label, value in zip(group.labels, flatten(sd_draws(fit.posterior, group)).mean(axis=0).tolist(), strict=True):
-            rows.append((group.name, label, None, value**2, value, np.nan))
+            rows.append((names[group.name], label, None, value**2, value, np.nan))
         corr = correlation_draws(fit.posterior, group)
         means = np.eye(len(group.labels)) if corr is None else flatten(corr).mean(axis=0)
         for i, j in zip(*np.tril_indices(len(group.labels), -1), strict=True):
             if corr is not None:
-                rows.append((group.name, group.labels[j], group.labels[i], np.nan, np.nan, float(means[i, j])))
+                rows.append((names[group.name], group.labels[j], group.labels[i], np.nan, np.nan, float(means[i, j])))
     residual = auxiliary_draws(fit.posterior, (naming.SIGMA,))
     if residual:
         value = float(residual[naming.SIGMA].mean())
@@ -242,6 +244,11 @@ def nobs(fit: Fit) -> int:
         Rows after those with missing values were dropped.
     """
     return len(fit.design.y)
+
+
+def _factor_names(fit: Fit) -> dict[str, str]:
+    """Names of the grouping factors without back-quotes, by their names in the formula."""
+    return bare_names(dict.fromkeys(g.name for g in fit.design.groups))
 
 
 def _auxiliary_means(fit: Fit) -> dict[str, FloatArray]:

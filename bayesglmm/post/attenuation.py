@@ -6,20 +6,21 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.contrast import Compare
+from bayesglmm.post.axis import mean_words
 from bayesglmm.post.contrasts import COMPARES
 from bayesglmm.post.door import takes_fit
-from bayesglmm.post.intervals import IntervalChoice, make_interval, summarise
+from bayesglmm.post.intervals import IntervalChoice, make_interval
 from bayesglmm.post.lines import AT_ONCE
 from bayesglmm.post.marginal import MARGINAL, SUBJECT, marginal_coefficients
-from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes, target_sentence
+from bayesglmm.post.ranges import overflow_notes, summarise_means
+from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes, target_sentence, unkept_draws
 from bayesglmm.post.target_lines import Part, Question, TargetLines, same_rows, target_lines
 from bayesglmm.post.targets import AVERAGES, averaging
-from bayesglmm.types import FloatArray, Scale, Target, check_choice
+from bayesglmm.types import BoolArray, FloatArray, Scale, Target, check_choice
 
 RATIO: Final = "ratio"
 VALUE: Final = "value"
@@ -155,7 +156,8 @@ def compare_targets(  # noqa: PLR0913 (one public call; all but four are keyword
     table = join_columns(labels.loc[labels.index.repeat(len(names))], {QUANTITY: quantities, **found.columns}, reserved=(VALUE,))
     sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
     coords = {str(c): table[c].to_numpy() for c in table.columns[: labels.shape[1] + 1]}
-    draws = xr.Dataset() if found.draws is None else draws_dataset({VALUE: found.draws}, sizes, "row", coords)
+    draws = unkept_draws(sizes) if found.draws is None else draws_dataset({VALUE: found.draws}, sizes, "row", coords)
+    draws = draws.assign_attrs(mean=mean_words(fit)) if scale == "response" and variable is None else draws
     what = "Means" if variable is None else f"Contrasts of {variable}"
     title = f"{what} for {' and '.join(chosen)}, {scale} scale" + ("" if compare == "difference" else f", {compare}")
     return Result(title, "; ".join(x.sentence for x in lines), table, draws, (*found.caution, *held, *found.notes, *run_notes(fit)), choice)
@@ -181,15 +183,15 @@ def _beside(fit: Fit, lines: Sequence[TargetLines], targets: Sequence[Target], c
     for first in range(0, lines[0].size, step):
         here = [line.part(slice(first, min(first + step, line.size))) for line in lines]
         draws = _quantities([part.draws for part in here])
-        columns.append(_summarised(draws, choice))
-        below.append(_range(here[0].draws, draws))
+        columns.append(_summarised(draws, choice, _of_targets(draws, targets)))
+        below.append(_range(here[0].draws, draws, len(targets)))
         frames.append(max((part.frame for part in here), key=lambda frame: frame.shape[1]))
         parts.append([replace(part, draws=part.draws[:0]) for part in here])
     worst = [max(own, key=lambda part: part.bound) for own in zip(*parts, strict=True)]
     frame = pd.concat(frames).reset_index(drop=True)
     caution = _ratio_notes([f"line {i}" for i in range(len(frame))], _joined_range(below))
     joined = {name: np.concatenate([part[name] for part in columns]) for name in columns[0]}
-    notes = tuple(dict.fromkeys(note for part in worst for note in part.notes))
+    notes = (*dict.fromkeys(note for part in worst for note in part.notes), *overflow_notes(joined["mean"]))
     return _Beside(frame, joined, draws if keep_draws else None, caution, notes)
 
 
@@ -220,7 +222,7 @@ def _joined(result: Result, name: str) -> FloatArray:
 
 def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
     """Ratio; not a number where nothing is divided by nothing."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         return np.asarray(above / below)
 
 
@@ -234,33 +236,56 @@ def _quantities(draws: Sequence[FloatArray]) -> FloatArray:
     """Draws (S, lines x quantities) of the quantities, from those (S, lines) of each target."""
     parts = [*draws]
     for values in draws[1:]:
-        parts += [values - draws[0], _ratio(values, draws[0])]
+        with np.errstate(over="ignore", invalid="ignore"):
+            parts += [values - draws[0], _ratio(values, draws[0])]
     stacked = np.stack(parts, axis=2)
     return np.asarray(stacked.reshape(len(stacked), -1))
 
 
-def _summarised(draws: FloatArray, choice: IntervalChoice) -> dict[str, FloatArray]:
-    """Summaries of the columns that are finite in all draws; missing for the others."""
-    finite = np.isfinite(draws).all(axis=0)
-    found = summarise(np.where(finite, draws, 0.0), choice)
-    return {name: np.where(finite, values, np.nan) for name, values in found.items()}
+def _of_targets(draws: FloatArray, targets: Sequence[Target]) -> BoolArray:
+    """Whether each column of :func:`_quantities` is a target itself."""
+    each = len(_names(targets))
+    return np.asarray(np.arange(draws.shape[1]) % each < len(targets))
+
+
+def _summarised(draws: FloatArray, choice: IntervalChoice, means: BoolArray | None = None) -> dict[str, FloatArray]:
+    """Summaries of the columns that are finite in all draws; missing for the others, unless they are means, which may be infinite."""
+    held = np.isfinite(draws).all(axis=0) | (False if means is None else means)
+    found = summarise_means(np.where(held, draws, 0.0), choice)
+    return {name: np.where(held, values, np.nan) for name, values in found.items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Range:
-    """Smallest and largest draw (k,) of what ratios are divided by, and whether all ratios are finite."""
+    """What is said of ratios and differences.
+
+    Attributes
+    ----------
+    low, high
+        Shape (k,): smallest and largest draw of what ratios are divided by.
+    finite
+        Whether all are finite that are made of finite numbers.
+    infinite
+        Whether a target is infinite in some draw.
+    """
 
     low: FloatArray
     high: FloatArray
     finite: bool
+    infinite: bool
 
 
-def _range(below: FloatArray, ratio: FloatArray) -> _Range:
-    return _Range(below.min(axis=0), below.max(axis=0), bool(np.isfinite(ratio).all()))
+def _range(below: FloatArray, quantities: FloatArray, n_targets: int = 0) -> _Range:
+    """Look at the quantities (S, k x each), of which the first ``n_targets`` of each line are targets, over denominators (S, k)."""
+    each = quantities.reshape(*below.shape, -1)
+    infinite = np.isinf(each[..., :n_targets]).any(axis=-1)
+    finite = infinite | np.isfinite(each).all(axis=-1)
+    return _Range(below.min(axis=0), below.max(axis=0), bool(finite.all()), bool(infinite.any()))
 
 
 def _joined_range(parts: Sequence[_Range]) -> _Range:
-    return _Range(np.concatenate([p.low for p in parts]), np.concatenate([p.high for p in parts]), all(p.finite for p in parts))
+    low, high = np.concatenate([p.low for p in parts]), np.concatenate([p.high for p in parts])
+    return _Range(low, high, all(p.finite for p in parts), any(p.infinite for p in parts))
 
 
 def _ratio_notes(names: Sequence[str], below: _Range) -> tuple[str, ...]:
@@ -268,6 +293,8 @@ def _ratio_notes(names: Sequence[str], below: _Range) -> tuple[str, ...]:
     notes = []
     if not below.finite:
         notes.append("A ratio is missing where its denominator is zero in some draw.")
+    if below.infinite:
+        notes.append("A difference or a ratio is missing where a mean is infinite in some draw.")
     both = [name for name, low, high in zip(names, below.low, below.high, strict=True) if low < 0.0 < high]
     if both:
         listed = ", ".join(both[:5]) + (", ..." if len(both) > 5 else "")

@@ -27,6 +27,12 @@ def mean_words(fit: Fit) -> str:
     return f"{'probability' if fit.link.onto_unit_interval else 'mean'} of {fit.design.response}"
 
 
+def link_words(fit: Fit) -> str:
+    """Name the scale of the linear predictor: ``log odds``, ``log of the mean``, ``units of y``."""
+    known = {"logit": "log odds", "log": "log of the mean", "identity": f"units of {fit.design.response}"}
+    return known.get(fit.link.name, f"{fit.link.name} scale")
+
+
 def default_covariate(fit: Fit) -> str:
     """Choose a column to draw along: a number with a random slope, else a number, else the first factor.
 
@@ -39,10 +45,31 @@ def default_covariate(fit: Fit) -> str:
     slopes = [c for g in encoding.groups for c in part_columns(g.effects.part)]
     known = list(dict.fromkeys([*part_columns(encoding.fixed.part), *slopes]))
     if not known:
-        fix = "add a covariate; random_effects(fit) and variance_partition(fit) show what this model has"
-        raise ArgumentError("the model has no covariate to draw along", where=fit.spec.formula, fix=fix)
+        raise _no_covariate(fit)
     numbers = [c for c in known if not is_factor(fit, c)]
     return next(iter([c for c in numbers if c in slopes] or numbers or known))
+
+
+def check_covariate(fit: Fit, variable: str) -> None:
+    """Refuse a column to draw along that the formula does not read beside its grouping factors.
+
+    Raises
+    ------
+    ArgumentError
+        If it reads none.
+    ColumnError
+        If it is not among them; names the nearest.
+    """
+    known = predictor_columns(fit, levels=False)
+    if not known:
+        raise _no_covariate(fit)
+    if variable not in known:
+        raise unknown_column(variable, list(known))
+
+
+def _no_covariate(fit: Fit) -> ArgumentError:
+    fix = "add a covariate; random_effects(fit) and variance_partition(fit) show what this model has"
+    return ArgumentError("the model has no covariate to draw along", where=fit.spec.formula, fix=fix)
 
 
 def chosen_factor(fit: Fit, factor: str | None) -> str:
@@ -120,11 +147,9 @@ def axis_rows(fit: Fit, variable: str, at: Mapping[str, Any], values: Sequence[A
     ColumnError
         If the column is not in the formula; names the nearest.
     ArgumentError
-        If ``at`` names the covariate, or gives several values of a column.
+        If the formula has no covariate, or ``at`` names the one along the axis, or gives several values of a column.
     """
-    needed = predictor_columns(fit, levels=False)
-    if variable not in needed:
-        raise unknown_column(variable, list(needed))
+    check_covariate(fit, variable)
     if variable in at:
         raise ArgumentError(f"{variable!r} is the covariate along the axis", where="at", fix="give its values with values=")
     several = [n for n, v in at.items() if np.iterable(v) and not (isinstance(v, str) and v != ALL)]

@@ -79,6 +79,21 @@ def make_cells(rows: Rows, distinct: IntArray, *, by: Sequence[str] | None, weig
     return Cells(frame, row, weight / total[cell], np.flatnonzero(np.diff(cell, prepend=-1)).astype(np.int64))
 
 
+def check_by(frame: pd.DataFrame, by: Sequence[str]) -> None:
+    """Refuse columns to average within that rows do not have.
+
+    Raises
+    ------
+    ColumnError
+        Names the nearest.
+    """
+    for name in by:
+        if name not in frame.columns:
+            nearest = unknown_column(name, [str(c) for c in frame.columns]).fix
+            hint = "A fit keeps the columns that its formula uses: for others give the table itself, at=table"
+            raise ColumnError(f"there is no column {name!r} to average within", fix=f"{nearest}. {hint}")
+
+
 def row_weights(rows: Rows, weights: Any) -> FloatArray | None:
     """Weights (n,) from the name of a column, or from an array.
 
@@ -118,11 +133,7 @@ def _codes(frame: pd.DataFrame, n_rows: int, by: Sequence[str] | None) -> tuple[
     """Cell of each row, and the columns that tell the cells apart."""
     if by is None:
         return np.arange(n_rows, dtype=np.int64), frame.reset_index(drop=True)
-    for name in by:
-        if name not in frame.columns:
-            nearest = unknown_column(name, [str(c) for c in frame.columns]).fix
-            hint = "A fit keeps the columns that its formula uses: for others give the table itself, at=table"
-            raise ColumnError(f"there is no column {name!r} to average within", fix=f"{nearest}. {hint}")
+    check_by(frame, by)
     if not by:
         return np.zeros(n_rows, dtype=np.int64), pd.DataFrame(index=range(1))
     grouped = frame.groupby(list(by), observed=True, sort=True)

@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 
 from bayesglmm.design.expressions import unknown_column
+from bayesglmm.design.table import column_names
 from bayesglmm.errors import ArgumentError, ColumnError, DesignError, DesignWarning, MissingValueError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.contrast import stencil
+from bayesglmm.post.hierarchy import implied_columns
 from bayesglmm.post.rows import Rows, build_rows, predictor_columns
 from bayesglmm.post.slopes import RELATIVE_STEP, ROW_STEP, SMALLEST_STEP, SMOOTH
 from bayesglmm.types import BoolArray, FloatArray, IntArray
@@ -146,13 +148,19 @@ def pair_rows(fit: Fit, at: Any, versus: Any, *, given: Collection[str] = ()) ->
 
 
 def _check_versus(fit: Fit, versus: Any, given: Collection[str]) -> None:
-    """Refuse a grid that names a level; for ``at`` the rows are refused in words that name it."""
+    """Refuse a grid that names a level which is not read, and rows that lack one; for ``at`` they are refused in words that name it."""
     read = predictor_columns(fit, levels=given)
     named = [c for g in fit.design.encoding.groups for c in g.columns if isinstance(versus, Mapping) and c in versus and c not in read]
     if named:
         what = "a grouping factor is named in versus, and its levels are not read here"
         fix = "leave it out of versus: its levels are random ones. A factor that over leaves out may be named, in at and versus alike"
         raise ArgumentError(what, where=f"column {named[0]!r}", fix=fix)
+    own = dict.fromkeys(c for g in fit.design.encoding.groups if g.term.name in given for c in g.columns)
+    missing = [c for c in own if c not in column_names(versus)]
+    lacking = [c for c in missing if c not in implied_columns(fit, [c for c in own if c not in missing], missing)]
+    if lacking:
+        fix = f"name it in versus too, versus={{{lacking[0]!r}: ..., ...}}, or leave it out of at"
+        raise ArgumentError("a level is named in at and not in versus", where=f"column {lacking[0]!r}", fix=fix)
 
 
 def _check_number(fit: Fit, variable: str) -> None:

@@ -31,7 +31,11 @@ def check_autocorrelation(  # noqa: PLR0913 (one public call; all but two are ke
 ) -> Result:
     r"""Compare the correlation of a group's consecutive residuals with that in replicated data.
 
-    .. math:: \hat\rho_l(y, \theta_s), \qquad r_i = (y_i - \mu_{i, s}) / \operatorname{sd}(y_i \mid \theta_s, b_s)
+    .. math:: \hat\rho_l = \frac{m_l^{-1} \sum_{(i, k) \in P_l} r_i r_k}{n^{-1} \sum_i r_i^2}, \qquad
+              r_i = (y_i - \mu_{i, s}) / \operatorname{sd}(y_i \mid \theta_s, b_s)
+
+    :math:`P_l` are the :math:`m_l` pairs of rows of one level of which the second comes l rows after the first in the order of time; the
+    denominator is over all n rows. Residuals are not centred: under the model their mean is zero. So the ratio is not bounded by one.
 
     Residuals are taken from the mean of each posterior draw, the draw's random effects included, for the observed data and for the data
     replicated from the same draw. Residuals from one fitted mean would be correlated even under a correct model, because the mean has
@@ -156,8 +160,7 @@ def _notes(fit: Fit, name: str, asked: IntArray, kept: IntArray, tied: int) -> t
     """Say what a lag is, and what was left out."""
     notes = [f"Lags count rows within a level of {name}, whatever the time between them; observed is averaged over posterior draws."]
     if len(kept) < len(asked):
-        left = ", ".join(str(lag) for lag in asked.tolist() if lag not in kept.tolist())
-        notes.append(f"No level of {name} has rows that are {left} apart: left out.")
+        notes.append(f"No level of {name} has rows more than {int(kept.max())} apart: longer lags are left out.")
     if tied:
         notes.append(f"{tied} rows share level and time with another one; these keep the order of the data.")
     return tuple(notes)

@@ -81,7 +81,7 @@ def check_distribution(fit: Fit, *, draws: int = 400, seed: int = 1, ci_prob: fl
     what = "number of rows with each value" if counted else "empirical distribution function"
     title = f"Posterior predictive check of {fit.design.response}: {what}"
     target = f"{what}, of {len(fit.design.y)} replicated observations{observed_words(fit)}, not of their means"
-    chance = chance_of(table, found.replicated[:, : len(table)])
+    chance = chance_of(table, found.replicated[:, : len(table)]).assign_attrs(response=fit.design.response)
     notes = (*found.notes, chance_note(table, chance), *replicate_notes(fit, source.n_draws, source.seed), *run_notes(fit))
     return Result(title, target, table, chance, notes, choice)
 

@@ -21,6 +21,8 @@ type Statistic = Literal["mean", "sd", "zeros"]
 
 STREAM = "check_groups"
 WORDS = {"mean": "mean", "sd": "standard deviation", "zeros": "share of zeros"}
+SHARE = "share of successes"
+"""What stands for the mean of a binomial response."""
 
 
 @takes_fit
@@ -47,7 +49,8 @@ def check_groups(  # noqa: PLR0913 (one public call; all but one are keywords)
     factor
         Name of a grouping factor, ``g`` or ``g:h``; all of them when None.
     statistic
-        ``mean``, ``sd`` (of the rows of a group, divisor rows - 1) or ``zeros`` (share of rows that are zero).
+        ``mean``, ``sd`` (of the rows of a group, divisor rows - 1) or ``zeros`` (share of rows that are zero). Of a binomial response the
+        mean is that per trial, all successes of the group over all its trials; the other two are of the numbers of successes.
     new_groups
         Replicate every level as a new one: effects of the factor, and of factors nested in it, are drawn from N(0, D), distinct for each
         level and draw; the other factors keep the effects of their observed levels. This checks the distribution of the effects too,
@@ -89,10 +92,12 @@ def check_groups(  # noqa: PLR0913 (one public call; all but one are keywords)
         parts.append(_compare(source, group, statistic, choice))
         notes += _share_notes(parts[-1], group, statistic)
         n_draws = source.n_draws
-    notes += replicate_notes(fit, n_draws, seed)
-    title = f"Posterior predictive check of {fit.design.response}: {WORDS[statistic]} of each level of {' and '.join(factors)}"
+    notes += [*_trials_notes(fit, statistic), *replicate_notes(fit, n_draws, seed)]
+    words = _words(fit, statistic)
+    title = f"Posterior predictive check of {fit.design.response}: {words} of each level of {' and '.join(factors)}"
     table = pd.concat(parts, ignore_index=True)
-    return Result(title, _target(fit, factors, statistic, new_groups), table, xr.Dataset(), (*notes, *run_notes(fit)), choice)
+    dataset = xr.Dataset(attrs={"statistic": words, "response": fit.design.response})
+    return Result(title, _target(fit, factors, words, new_groups), table, dataset, (*notes, *run_notes(fit)), choice)
 
 
 def _compare(source: Replicates, group: GroupDesign, statistic: Statistic, choice: IntervalChoice) -> pd.DataFrame:
@@ -107,13 +112,35 @@ def _compare(source: Replicates, group: GroupDesign, statistic: Statistic, choic
         )
     order = np.argsort(group.index, kind="stable")
     order = order[kept[group.index[order]]].astype(np.int64)
-    function, sizes = GROUP_STATISTICS[statistic], sizes[kept].astype(np.int64)
+    function, sizes = _function(source.fit, statistic, order), sizes[kept].astype(np.int64)
     replicated = _replicated(source, order, sizes, function)
     observed = function(source.fit.design.y[None, order], sizes)[0]
     columns = summarise(replicated, choice)
     labels = {"factor": group.name, "level": [name for name, use in zip(group.levels, kept, strict=True) if use], "rows": sizes}
     outside = is_outside(observed, columns["ci_lower"], columns["ci_upper"])
     return pd.DataFrame({**labels, "observed": observed, **columns, "outside": outside})
+
+
+def _function(fit: Fit, statistic: Statistic, order: IntArray) -> GroupStatistic:
+    """Return the statistic of rows in that order; the mean of a binomial response is that per trial."""
+    own, trials = GROUP_STATISTICS[statistic], fit.design.trials
+    if statistic != "mean" or trials is None:
+        return own
+    sorted_trials = np.asarray(trials, dtype=np.float64)[None, order]
+    return lambda y, sizes: own(y, sizes) / own(sorted_trials, sizes)
+
+
+def _words(fit: Fit, statistic: Statistic) -> str:
+    return SHARE if statistic == "mean" and fit.design.trials is not None else WORDS[statistic]
+
+
+def _trials_notes(fit: Fit, statistic: Statistic) -> list[str]:
+    """Say what the numbers of a binomial response are."""
+    if fit.design.trials is None:
+        return []
+    if statistic == "mean":
+        return ["The share of successes of a level: the successes of all its rows over all their trials."]
+    return ["Numbers are of the counts of successes, whatever the trials of a row."]
 
 
 def _replicated(source: Replicates, order: IntArray, sizes: IntArray, function: GroupStatistic) -> FloatArray:
@@ -137,10 +164,10 @@ def _share_notes(table: pd.DataFrame, group: GroupDesign, statistic: Statistic) 
     return notes
 
 
-def _target(fit: Fit, factors: tuple[str, ...], statistic: Statistic, new_groups: bool) -> str:
+def _target(fit: Fit, factors: tuple[str, ...], words: str, new_groups: bool) -> str:
     """Say what is replicated, and for whom."""
     named = " and ".join(factors)
-    what = f"{WORDS[statistic]} of replicated observations of {fit.design.response}"
+    what = f"{words} of replicated observations of {fit.design.response}"
     if not new_groups:
         return f"group: {what} of each observed level of {named}, given its effects b_j"
     return f"{what} of a new level in the place of each level of {named}, b ~ N(0, D); other factors at their observed levels"

@@ -14,6 +14,9 @@ Vehtari, A., Gelman, A. and Gabry, J. (2017). Practical Bayesian model evaluatio
 and Computing* 27, 1413-1432.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -55,6 +58,23 @@ class RowPredictions:
     shapes: FloatArray
     integrated: BoolArray
 
+    def take(self, rows: IntArray) -> "RowPredictions":
+        """Return the predictions of some rows, by their positions."""
+        return RowPredictions(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+
+_REMEMBERED: ContextVar[tuple[Fit, dict[tuple[int, bool], RowPredictions]] | None] = ContextVar("remembered predictions", default=None)
+
+
+@contextmanager
+def remembered_predictions(fit: Fit) -> Iterator[None]:
+    """Predict the rows of a fit once for all checks inside the block: they ask for the same rows, or for some of them."""
+    token = _REMEMBERED.set((fit, {}))
+    try:
+        yield
+    finally:
+        _REMEMBERED.reset(token)
+
 
 def predict_rows(fit: Fit, draws: int, *, loo: bool, which_rows: IntArray | None = None) -> RowPredictions:
     """Predictive law of each row at its observed response, rows taken a block after the other.
@@ -75,6 +95,17 @@ def predict_rows(fit: Fit, draws: int, *, loo: bool, which_rows: IntArray | None
     ArgumentError
         If ``draws`` is no number of draws, or the fit keeps no random effects.
     """
+    memory = _REMEMBERED.get()
+    if memory is None or memory[0] is not fit:
+        return _predict_rows(fit, draws, loo, which_rows)
+    if (draws, loo) not in memory[1]:
+        memory[1][draws, loo] = _predict_rows(fit, draws, loo, None)
+    found = memory[1][draws, loo]
+    return found if which_rows is None else found.take(which_rows)
+
+
+def _predict_rows(fit: Fit, draws: int, loo: bool, which_rows: IntArray | None) -> RowPredictions:
+    """Predict all rows or some, and better where importance weights fail."""
     data = read_group_rows(fit, None, new_groups="error")
     which = spaced_draws(fit, draws)
     source = make_source(fit, data, new_groups="error", seed=0, which=which)

@@ -278,13 +278,20 @@ class Work:
             draws = COMPARISONS[how.compare, how.scale](self.fit.link, before, after).reshape(len(found.eta), -1)
         lines = lines_beyond(draws, first * len(self.positions))
         if lines:
-            plain = (how.compare, how.scale) == ("difference", "response")
             raise ArgumentError(
                 "a contrast is beyond the range of double precision",
                 where=f"{how.compare} on the {how.scale} scale, {lines}",
-                fix=f"compare closer values, or {"use scale='link'" if plain else "compare='difference' on the response scale"}",
+                fix=f"compare closer values{_always_finite(self.fit, how)}",
             )
         return draws
+
+
+def _always_finite(fit: Fit, how: Comparison) -> str:
+    """Name a comparison that is finite where another one is not: a difference of bounded means, or of links."""
+    if how.scale == "link":
+        return ""
+    bounded = fit.link.onto_unit_interval and how.compare != "difference"
+    return ", or use compare='difference'" + ("" if bounded else " with scale='link'")
 
 
 def prepare_pairs(fit: Fit, scene: Scene, pairs: Sequence[Pair], how: Comparison) -> tuple[list[Rows], Work]:

@@ -10,6 +10,7 @@ import pandas as pd
 from bayesglmm.fit.fit import Fit
 from bayesglmm.post.axis import axis_rows, chosen_factor, chosen_levels, mean_words
 from bayesglmm.post.door import takes_fit
+from bayesglmm.post.hierarchy import line_notes, lineage
 from bayesglmm.post.intervals import IntervalChoice, make_interval
 from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fit_parameters, fixed_eta, term_eta
 from bayesglmm.post.ranges import overflow_notes, summarise_means
@@ -62,7 +63,8 @@ def curves(  # noqa: PLR0913 (one public call; all but two are keywords)
     values
         Values of ``variable``; None takes 50 equally spaced ones over its range, or all that occur when it is a factor.
     factor
-        The grouping factor whose levels are shown; None takes the first. Effects of other factors are at zero in these lines.
+        The grouping factor whose levels are shown; None takes the first. Each line has the effects of the levels that its level is
+        nested in too; effects of other factors are at zero in these lines.
     groups
         How many levels, evenly spaced by the rank of their first effect; or the levels themselves.
     ci_prob, ci_kind
@@ -92,20 +94,19 @@ def curves(  # noqa: PLR0913 (one public call; all but two are keywords)
     draws = np.concatenate([line.draws for line in lines], axis=1)
     sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
     dataset = draws_dataset({CURVE: draws}, sizes, "row", {"target": table["target"].to_numpy(dtype=object)})
-    dataset = dataset.assign_attrs(mean=mean_words(fit))
-    others = sorted({g.name for g in fit.design.groups} - {name})
-    held = (f"In the lines of single groups the random effects of {', '.join(others)} are at zero.",) if others else ()
-    notes = (*rows.notes, *overflow_notes(table["mean"].to_numpy()), *held, *run_notes(fit))
+    total = next(len(g.levels) for g in fit.design.groups if g.name == name)
+    dataset = dataset.assign_attrs(mean=mean_words(fit), factor=name, levels=total)
+    notes = (*rows.notes, *overflow_notes(table["mean"].to_numpy()), *line_notes(fit, name, "group"), *run_notes(fit))
     target = f"group (levels of {name}), average_subject (all random effects zero) and population (averaged over all random effects)"
     return Result(f"Means along {variable}, response scale", target, table, dataset, notes, choice)
 
 
 def _group_curve(fit: Fit, parameters: Parameters, rows: Rows, factor: str, level: int) -> _Curve:
-    """Draws (S, points) of one level's mean, the effects of other factors at zero."""
-    eta = fixed_eta(parameters, rows)
+    """Draws (S, points) of one level's mean, with what it is nested in; the effects of other factors are at zero."""
+    eta, levels = fixed_eta(parameters, rows), lineage(fit, factor)
     for group, draws, z in zip(fit.design.groups, parameters.groups, rows.Z, strict=True):
-        if group.name == factor:
-            eta += term_eta(draws, z, np.full(rows.n_rows, level))
+        if group.name in levels:
+            eta += term_eta(draws, z, np.full(rows.n_rows, levels[group.name][level]))
     name = next(str(g.levels[level]) for g in fit.design.groups if g.name == factor)
     return _Curve("group", name, fit.link.inverse(eta))
 

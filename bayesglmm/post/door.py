@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 import pandas as pd
 
+from bayesglmm.design.encoding import part_columns
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.spec.names import named, unquoted
@@ -28,6 +29,20 @@ MEANT: Final = (
 )
 
 
+EXAMPLES: Final[Mapping[str, str]] = {
+    TARGET: "'population'",
+    "variable": "'x'",
+    "threshold": "0.0",
+    "times": "[0, 1, 2]",
+    "time": "'time'",
+    "fit": "fit",
+    "hypotheses": "'x > 0'",
+    "newdata": "rows",
+    "path": "'fit.nc'",
+}
+"""What arguments without a default look like in a call."""
+
+
 def takes_fit[F: Callable[..., Any]](function: F) -> F:
     """Make a public function refuse what is no fit and a missing target, and read names with or without back-quotes.
 
@@ -39,10 +54,10 @@ def takes_fit[F: Callable[..., Any]](function: F) -> F:
     Returns
     -------
     function
-        With the same signature. It raises ArgumentError where a fit is no fit, or ``target`` is needed and not given.
+        With the same signature. It raises ArgumentError where a fit is no fit, or another argument is needed and not given.
     """
     signature = inspect.signature(function)
-    needs_target = TARGET in signature.parameters and signature.parameters[TARGET].default is inspect.Parameter.empty
+    needed = _needed(signature)
 
     @wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
@@ -52,13 +67,39 @@ def takes_fit[F: Callable[..., Any]](function: F) -> F:
             return function(*args, **kwargs)  # Python's own message names the argument that does not exist
         given = bound.arguments
         fits = {name: check_fit(given[name], name) for name in given if name in FITS}
-        if needs_target and fits and TARGET not in given:
-            raise ArgumentError("target is missing, and has no default", where=f"{function.__name__}()", fix=f"say which mean: {MEANT}")
+        if fits:
+            _check_complete(function.__name__, needed, given, fits.get(FITS[0]))
         if FITS[0] in fits:
             given |= {name: _plain(given[name], fits[FITS[0]], name) for name in (*COLUMNS, *FACTORS) if name in given}
         return function(*bound.args, **bound.kwargs)
 
     return cast(F, checked)
+
+
+def _needed(signature: inspect.Signature) -> tuple[str, ...]:
+    """Names of the arguments without a default, the first of which is a fit."""
+    loose = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
+    return tuple(p.name for p in signature.parameters.values() if p.default is p.empty and p.kind not in loose)
+
+
+def _check_complete(function: str, needed: Sequence[str], given: Mapping[str, Any], fit: Fit | None) -> None:
+    """Refuse a call that lacks an argument; says what a call looks like."""
+    missing = [name for name in needed if name not in given]
+    if not missing:
+        return
+    what = (
+        f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing, and {'has' if len(missing) == 1 else 'have'} no default"
+    )
+    examples = EXAMPLES if fit is None else {**EXAMPLES, "variable": repr(_first_variable(fit))}
+    call = ", ".join([needed[0], *(f"{name}={examples.get(name, '...')}" for name in needed[1:])])
+    fix = f"say which mean: {MEANT}" if missing == [TARGET] else f"for example {function}({call})"
+    raise ArgumentError(what, where=f"{function}()", fix=fix)
+
+
+def _first_variable(fit: Fit) -> str:
+    """Name of a column of the fixed effects, the first one of numbers where there is one; ``x`` without any."""
+    columns = part_columns(fit.design.encoding.fixed.part)
+    return next((c for c in columns if pd.api.types.is_numeric_dtype(fit.frame[c])), next(iter(columns), "x"))
 
 
 def check_fit(value: object, name: str = FITS[0]) -> Fit:
@@ -80,6 +121,28 @@ def check_fit(value: object, name: str = FITS[0]) -> Fit:
         return value
     what = "None" if value is None else "a text" if isinstance(value, str) else f"a {type(value).__name__}"
     raise ArgumentError(f"a Fit is needed, not {what}", where=f"argument {name}", fix=_way_to_fit(value))
+
+
+def check_formula(value: object, what: str) -> None:
+    """Refuse a text that is no formula, but perhaps the name of a file, and a path.
+
+    Parameters
+    ----------
+    value
+        What was given.
+    what
+        What a function takes: ``a fit or a formula``.
+
+    Raises
+    ------
+    ArgumentError
+        Says how one comes to a fit.
+    """
+    if isinstance(value, os.PathLike) or (isinstance(value, str) and "~" not in value):
+        kind, name = "a text without '~'" if isinstance(value, str) else f"a {type(value).__name__}", os.fspath(value)
+        reader = "load_spec" if str(name).endswith(".toml") else "load"
+        fix = f"if this is a file, read it first, {reader}({name!r}), and pass what it returns; a formula is like 'y ~ x + (1 | g)'"
+        raise ArgumentError(f"{what} is needed, not {kind}", where=repr(name), fix=fix)
 
 
 def _way_to_fit(value: object) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.post.accessors import VarCorr
+from bayesglmm.spec.names import bare_names
 from bayesglmm.types import FloatArray
 
 
@@ -34,7 +35,7 @@ def effect_covariance(fit: Fit, factor: str, effects: Sequence[str]) -> FloatArr
         If the factor has no such effect.
     """
     table = VarCorr(fit)
-    own = table[table["factor"] == factor]
+    own = table[table["factor"] == bare_names(dict.fromkeys(g.name for g in fit.design.groups)).get(factor, factor)]
     sds = own[own["with"].isna()].set_index("effect")["sd"].to_dict()
     unknown = [e for e in effects if e not in sds]
     if unknown:

@@ -29,7 +29,7 @@ from statsmodels.genmod.generalized_estimating_equations import GEE
 
 from bayesglmm.design.design import build_design
 from bayesglmm.design.factors import Functions
-from bayesglmm.design.prepare import family_and_link
+from bayesglmm.design.prepare import expression_of, family_and_link
 from bayesglmm.design.table import DroppedRows, column_names, read_table
 from bayesglmm.errors import ArgumentError, DesignError, MissingValueError, NotBuiltError
 from bayesglmm.numerics.working import FORMS, Form
@@ -159,7 +159,8 @@ def gee(  # noqa: PLR0913 (one public call; all but two are keywords)
     check_choice("structure", structure, Structure)
     _check_correlation(structure, correlation, time)
     record, function = family_and_link(family, link)
-    options: Any = {"weights": weights, "offset": offset, "contrasts": contrasts, "functions": tuple(functions or ())}
+    beside = {"weights": expression_of(weights, data), "offset": expression_of(offset, data)}
+    options: Any = {**beside, "contrasts": contrasts, "functions": tuple(functions or ())}
     asked = make_spec(formula, family=record.name, link=function.name, **options)
     spec = expand_spec(with_groups(asked, groups, column_names(data)), column_names(data))
     check_built(spec)

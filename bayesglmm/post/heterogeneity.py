@@ -14,13 +14,15 @@ from bayesglmm.numerics.heterogeneity import heterogeneity_interval, predictive_
 from bayesglmm.numerics.links import LINKS, Link
 from bayesglmm.numerics.spread import RATIO_NAMES
 from bayesglmm.numerics.within_subject import difference_intervals, subject_pair
+from bayesglmm.post.axis import mean_words
 from bayesglmm.post.changes import RowPair, pair_rows, slope_rows
 from bayesglmm.post.door import takes_fit
-from bayesglmm.post.intervals import IntervalChoice, check_probability, interval_ends, make_interval
+from bayesglmm.post.intervals import IntervalChoice, check_probability, make_interval
 from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fit_parameters, fixed_eta
-from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
+from bayesglmm.post.ranges import LARGEST, ends_of_means, infinite_end_notes
+from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes, unkept_draws
 from bayesglmm.post.rows import Rows, build_rows
-from bayesglmm.post.subjects import Subjects, held_eta, make_subjects, subject_mean, subject_variance, subject_words
+from bayesglmm.post.subjects import Subjects, check_same_parents, held_eta, make_subjects, subject_mean, subject_variance, subject_words
 from bayesglmm.post.targets import check_monotone
 from bayesglmm.types import FloatArray, IntArray, check_choice
 
@@ -30,6 +32,18 @@ type _Found = tuple[dict[str, _Ends], float]
 ENDS: Final = ("lower", "upper")
 VARIABLES: Final = (*ENDS, *(f"response_{end}" for end in ENDS))
 """Names of the draws of the ends: on the link scale, and on the response scale where they do not follow from these."""
+NUMBERS: Final = (
+    "average_subject",
+    "plug_in_lower",
+    "plug_in_upper",
+    "lower_ci_lower",
+    "lower_ci_upper",
+    "upper_ci_lower",
+    "upper_ci_upper",
+    "predictive_lower",
+    "predictive_upper",
+)
+"""Columns of numbers, in the order of the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +179,7 @@ def heterogeneity(  # noqa: PLR0913 (one public call; all but two are keywords)
     ------
     ArgumentError
         If the model has no grouping factor, arguments do not go together, a level is named of a factor in ``over`` or of one nested in it,
-        or ``level`` is not a probability.
+        a contrast names two levels of a factor that one in ``over`` is nested in, or ``level`` is not a probability.
     FamilyError
         If the link's inverse cannot take every predictor (inverse, sqrt), for levels and contrasts.
     DesignError
@@ -202,8 +216,10 @@ def heterogeneity(  # noqa: PLR0913 (one public call; all but two are keywords)
     title = f"Heterogeneity intervals: where {100 * level:g} % of the {asked.subject}{subject_words(subjects.over)} are"
     who = subject_words(subjects.over, single=True)
     target = f"each single {who}, old or new: the distribution of {asked.formula}, b ~ N(0, D){subjects.others}"
-    notes = (*asked.rows.notes, *_notes(choice), *asked.notes, *_method(asked, found.error), *run_notes(fit))
-    return Result(title, target, found.table, found.draws, notes, choice)
+    infinite = infinite_end_notes(found.table.iloc[:, -len(NUMBERS) :].to_numpy(dtype=np.float64))
+    notes = (*asked.rows.notes, *_notes(choice), *asked.notes, *infinite, *_method(asked, found.error), *run_notes(fit))
+    draws = found.draws.assign_attrs(mean=mean_words(fit)) if of == "level" else found.draws
+    return Result(title, target, found.table, draws, notes, choice)
 
 
 def _check_arguments(of: Of, variable: str | None, versus: Any) -> None:
@@ -250,6 +266,7 @@ def _slopes(fit: Fit, variable: str, at: Any, subjects: Subjects, level: float) 
 
 def _contrasts(fit: Fit, rows: RowPair, subjects: Subjects, level: float) -> _Question:
     """Contrasts: eta at one row minus eta at another, and the same for the means."""
+    check_same_parents(fit, rows.first, rows.second, subjects)
     parameters, same = fit_parameters(fit, effects=subjects.given), fit.link is LINKS["identity"]
 
     def ends(which: IntArray) -> _Found:
@@ -308,7 +325,8 @@ def _summarised(fit: Fit, asked: _Question, choice: IntervalChoice, *, keep_draw
     tables = [_lines(asked.rows.frame, scale, found) for scale, found in parts.items()]
     table = pd.concat(tables).sort_index(kind="stable").reset_index(drop=True)
     coords = {str(c): tables[0][c].to_numpy() for c in tables[0].columns[: asked.rows.frame.shape[1]]}
-    return _Summary(table, draws_dataset(kept, sizes, "row", coords) if keep_draws else xr.Dataset(), error)
+    draws = draws_dataset(kept, sizes, "row", coords) if keep_draws else unkept_draws(sizes)
+    return _Summary(table, draws, error)
 
 
 def _lines(frame: pd.DataFrame, scale: str, found: Sequence[Mapping[str, FloatArray]]) -> pd.DataFrame:
@@ -319,18 +337,19 @@ def _lines(frame: pd.DataFrame, scale: str, found: Sequence[Mapping[str, FloatAr
 
 def _columns(ends: _Ends, choice: IntervalChoice) -> dict[str, FloatArray]:
     """Make the three intervals on one scale; the credible intervals of the ends are made anew on each."""
-    (low_low, low_high), (high_low, high_high) = (interval_ends(end, choice) for end in (ends.lower, ends.upper))
-    return {
-        "average_subject": ends.center,
-        "plug_in_lower": ends.plug_in_lower,
-        "plug_in_upper": ends.plug_in_upper,
-        "lower_ci_lower": low_low,
-        "lower_ci_upper": low_high,
-        "upper_ci_lower": high_low,
-        "upper_ci_upper": high_high,
-        "predictive_lower": ends.predictive_lower,
-        "predictive_upper": ends.predictive_upper,
-    }
+    (low_low, low_high), (high_low, high_high) = (ends_of_means(end, choice) for end in (ends.lower, ends.upper))
+    numbers = (
+        ends.center,
+        ends.plug_in_lower,
+        ends.plug_in_upper,
+        low_low,
+        low_high,
+        high_low,
+        high_high,
+        ends.predictive_lower,
+        ends.predictive_upper,
+    )
+    return {name: np.where(values > LARGEST, np.inf, values) for name, values in zip(NUMBERS, numbers, strict=True)}
 
 
 def _notes(choice: IntervalChoice) -> tuple[str, ...]:

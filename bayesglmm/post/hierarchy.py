@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bayesglmm.design.groups import NESTING, GroupDesign, GroupEncoding
+from bayesglmm.design.groups import NESTING, GroupDesign, GroupEncoding, factor_columns
 from bayesglmm.design.table import label
 from bayesglmm.errors import ArgumentError, LevelError
 from bayesglmm.fit.fit import Fit
@@ -20,7 +20,6 @@ from bayesglmm.types import IntArray
 
 SHOWN = 5
 UNSEEN = "the fit has not seen these levels, so it has no random effects for them"
-UNSEEN_FIX = "use target='population' for a new group (with over=[...], name this factor in it), or name an observed level"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +67,32 @@ def shared_factors(fit: Fit, factor: str) -> tuple[str, ...]:
 def parents_of(fit: Fit, factor: str) -> tuple[str, ...]:
     """Names of the grouping factors that one is nested in."""
     return tuple(name for name in shared_factors(fit, factor) if name != factor)
+
+
+def lineage(fit: Fit, factor: str) -> dict[str, IntArray]:
+    """Levels that each of the L levels of a factor stands for: its own, and that of every factor that it is nested in, (L,) by name."""
+    own = _factors(fit)[factor]
+    levels = ((name, parent_levels(own, group)) for name, group in _factors(fit).items())
+    return {name: found for name, found in levels if found is not None}
+
+
+def line_notes(fit: Fit, factor: str, line: str) -> tuple[str, ...]:
+    """Say which random effects the line of one level of a factor has besides its own, and which are at zero in it.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    factor
+        Whose levels have lines.
+    line
+        What one of them is called: ``group`` or ``level``.
+    """
+    parents = parents_of(fit, factor)
+    others = sorted(set(_factors(fit)) - {factor, *parents})
+    with_parents = f"The line of a single {line} of {factor} has the random effects of the {' and '.join(parents)} that it belongs to."
+    zero = f"In the lines of single {line}s the random effects of {', '.join(others)} are at zero."
+    return (*((with_parents,) if parents else ()), *((zero,) if others else ()))
 
 
 def children_of(fit: Fit, factor: str) -> tuple[str, ...]:
@@ -159,16 +184,27 @@ def unseen_levels(fit: Fit, group: GroupEncoding, levels: Sequence[str], parts: 
         For a cell ``A:g`` of known labels it says within what the last of them, ``g``, does occur.
     """
     listed = ", ".join(repr(n) for n in levels[:SHOWN]) + (", ..." if len(levels) > SHOWN else "")
-    homes = _homes(fit, group.columns, parts)
+    homes, fix = _homes(fit, group.columns, parts), _way_out(fit, [group.term.name])
     if not homes:
-        return LevelError(UNSEEN, where=f"{group.term.name}: {listed}", fix=UNSEEN_FIX)
+        return LevelError(UNSEEN, where=f"{group.term.name}: {listed}", fix=fix)
     outer, inner = NESTING.join(group.columns[:-1]), group.columns[-1]
     shown = ", ".join(repr(n) for n in homes[:SHOWN]) + (", ..." if len(homes) > SHOWN else "")
     return LevelError(
         f"a level of {inner} is named together with a level of {outer} that it does not occur in, so there are no random effects for it",
         where=f"{group.term.name}: {listed}; {inner} {parts[-1]!r} occurs in {outer} {shown}",
-        fix=UNSEEN_FIX,
+        fix=fix,
     )
+
+
+def _way_out(fit: Fit, factors: Sequence[str]) -> str:
+    """Say what to do about an unseen level of some factors: average over them and over what is nested in them."""
+    inner = {child for name in factors for child in children_of(fit, name)}
+    over = [name for name in _factors(fit) if name in factors or name in inner]
+    columns = {name: factor_columns(group.term) for name, group in _factors(fit).items()}
+    kept = {c for name, own in columns.items() if name not in over for c in own}
+    out = " and ".join(dict.fromkeys(c for name in over for c in columns[name] if c not in kept))
+    average = f"leave {out} out of at and name {' and '.join(over)} in over=[...]"
+    return f"name an observed level; or, for a new one, {average} (with target='population' where the function has a target)"
 
 
 def _homes(fit: Fit, columns: Sequence[str], parts: Sequence[str]) -> list[str]:
@@ -232,7 +268,8 @@ def fill_columns(fit: Fit, frame: pd.DataFrame, implied: Mapping[str, tuple[str,
         unknown = [NESTING.join(row) for row in dict.fromkeys(rows) if row not in home]
         if unknown:
             shown = ", ".join(repr(n) for n in unknown[:SHOWN]) + (", ..." if len(unknown) > SHOWN else "")
-            raise LevelError(UNSEEN, where=f"{NESTING.join(unit)}: {shown}", fix=UNSEEN_FIX)
+            factors = [g.term.name for g in fit.design.encoding.groups if not {*unit, *implied}.isdisjoint(g.columns)]
+            raise LevelError(UNSEEN, where=f"{NESTING.join(unit)}: {shown}", fix=_way_out(fit, factors))
         values = pd.Series([home[row] for row in rows], index=frame.index, dtype=fit.frame[column].dtype)
         frame = frame.assign(**{column: values})
     return frame

@@ -21,6 +21,7 @@ from bayesglmm.post.door import takes_fit
 from bayesglmm.post.hierarchy import shared_factors
 from bayesglmm.post.intervals import IntervalChoice, make_interval, summarise
 from bayesglmm.post.linear_predictor import fit_parameters
+from bayesglmm.post.ranges import range_notes
 from bayesglmm.post.result import Result, run_notes
 from bayesglmm.post.rows import ALL, Rows, build_rows, occurring
 from bayesglmm.post.variance_partition import factor_names, random_intercepts, residual_note, variance_function, weights_note
@@ -131,6 +132,7 @@ def covariance_draws(fit: Fit, rows: Rows, shared: Sequence[str]) -> FloatArray:
 
 
 def _check_gaussian(fit: Fit) -> None:
+    factor_names(fit)  # refuses a model without groups, for which the functions named below have no answer either
     if fit.link is not LINKS["identity"] or SIGMA not in fit.family.auxiliary:
         raise FamilyError(
             f"the implied covariance is that of a Gaussian response with identity link, not of {fit.spec.family} ({fit.spec.link} link)",
@@ -256,7 +258,8 @@ def _notes(fit: Fit, subject: str, shared: Sequence[str], grid: _Grid) -> tuple[
     others = [name for name in factor_names(fit) if name not in shared]
     parents = [name for name in shared if name != subject]
     held = {c for g in fit.design.encoding.groups for c in part_columns(g.effects.part)} - {grid.variable}
-    notes = [residual_note(fit, ""), *(grid.rows.notes if held else ()), *weights_note(fit)]
+    read = grid.rows.notes if held else range_notes(fit, grid.rows.frame)  # columns without a random slope are not in V
+    notes = [residual_note(fit, ""), *read, *weights_note(fit)]
     if parents:
         notes.append(f"Rows of one level of {subject} share their level of {', '.join(parents)}: it is nested there.")
     if others:

@@ -7,12 +7,12 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from bayesglmm.design.expressions import unknown_column
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.draws import CHAIN, DRAW
 from bayesglmm.fit.fit import Fit
-from bayesglmm.post.axis import axis_values, by_intercept, chosen_factor, chosen_levels, default_covariate, mean_words
+from bayesglmm.post.axis import axis_values, by_intercept, check_covariate, chosen_factor, chosen_levels, default_covariate, mean_words
 from bayesglmm.post.door import takes_fit
+from bayesglmm.post.hierarchy import line_notes, lineage, shared_factors
 from bayesglmm.post.intervals import IntervalChoice, make_interval
 from bayesglmm.post.linear_predictor import Parameters, fit_parameters, fixed_eta, term_eta
 from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
@@ -79,7 +79,8 @@ def lattice(
     variable
         The covariate along the axis; None takes a number with a random slope, else a number, else the first factor.
     factor
-        The grouping factor whose levels are shown; None takes the first. Effects of other factors are at zero in these lines.
+        The grouping factor whose levels are shown; None takes the first. Each line has the effects of the levels that its level is
+        nested in too; effects of other factors are at zero in these lines.
     groups
         How many levels, evenly spaced by the rank of their first effect; or the levels themselves.
     ci_prob, ci_kind
@@ -104,7 +105,7 @@ def lattice(
     """
     choice = make_interval(ci_prob, ci_kind)
     name = chosen_factor(fit, factor)
-    parameters = fit_parameters(fit, effects=[name])
+    parameters = fit_parameters(fit, effects=shared_factors(fit, name))
     levels = by_intercept(parameters, fit, name, dict.fromkeys(chosen_levels(fit, parameters, name, groups)))
     if not levels:
         raise ArgumentError(
@@ -116,7 +117,8 @@ def lattice(
     draws = np.concatenate([s.draws for s in found.values() if s.draws is not None], axis=1)
     coords = {c: table[c].to_numpy(dtype=object)[: draws.shape[1]] for c in (LEVEL, KIND)}
     dataset = draws_dataset({CURVE: draws}, (fit.posterior.sizes[CHAIN], fit.posterior.sizes[DRAW]), "row", coords)
-    dataset = dataset.assign_attrs(mean=mean_words(fit))
+    total = next(len(g.levels) for g in fit.design.groups if g.name == name)
+    dataset = dataset.assign_attrs(mean=mean_words(fit), factor=name, levels=total, held=int(len(predictor_columns(fit, levels=False)) > 1))
     others = ", ".join(k for k in found if k != GROUP)
     target = f"group (levels of {name}), {others}: each at the covariates of the level in question"
     title = f"Single levels of {name} along {grid.variable}, response scale"
@@ -137,9 +139,7 @@ def _grid(fit: Fit, factor: str, variable: str, levels: list[int]) -> _Grid:
 
 def _axis(fit: Fit, variable: str) -> list[Any]:
     """Values of a column that the predictor reads."""
-    known = predictor_columns(fit, levels=False)
-    if variable not in known:
-        raise unknown_column(variable, list(known))
+    check_covariate(fit, variable)
     return axis_values(fit, variable, POINTS)
 
 
@@ -150,14 +150,14 @@ def _own(column: "pd.Series[Any]", *, factor: bool) -> Any:
 
 def _lines(fit: Fit, parameters: Parameters, grid: _Grid, factor: str, choice: IntervalChoice) -> dict[str, RowSummary]:
     """Summaries of the lines by kind; each distinct row of a mean that all levels share is made once."""
-    n_rows, n_draws = grid.rows.n_rows, parameters.n_draws
+    n_rows, n_draws, levels = grid.rows.n_rows, parameters.n_draws, lineage(fit, factor)
 
     def group(block: slice) -> FloatArray:
         part = grid.rows.take(np.arange(block.start, block.stop))
         eta = fixed_eta(parameters, part)
         for design, draws, z in zip(fit.design.groups, parameters.groups, part.Z, strict=True):
-            if design.name == factor:
-                eta += term_eta(draws, z, grid.level[block])
+            if design.name in levels:
+                eta += term_eta(draws, z, levels[design.name][grid.level[block]])
         return fit.link.inverse(eta)
 
     found = {GROUP: summarise_rows(group, n_rows, n_draws, choice, keep_draws=True)}
@@ -198,12 +198,10 @@ def _data(fit: Fit, grid: _Grid, factor: str) -> pd.DataFrame:
 
 def _notes(fit: Fit, grid: _Grid, factor: str) -> tuple[str, ...]:
     others = [c for c in predictor_columns(fit, levels=False) if c != grid.variable]
-    crossed = sorted({g.name for g in fit.design.groups} - {factor})
     notes = []
     if others:
         notes.append(f"Each level has its own covariates ({', '.join(others)}): the mean of a number, the most frequent value of a factor.")
-    if crossed:
-        notes.append(f"In the lines of single levels the random effects of {', '.join(crossed)} are at zero.")
+    notes += line_notes(fit, factor, "level")
     if not fit.link.has_population_mean:
         notes.append(f"No line of the population: the {fit.link.name} link has no population mean.")
     return tuple(notes)

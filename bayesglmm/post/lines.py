@@ -11,7 +11,7 @@ import xarray as xr
 from bayesglmm.fit.draws import CHAIN, DRAW
 from bayesglmm.fit.fit import Fit
 from bayesglmm.post.new_groups import listed
-from bayesglmm.post.result import draws_dataset
+from bayesglmm.post.result import draws_dataset, unkept_draws
 from bayesglmm.post.rows import Rows
 from bayesglmm.post.scenarios import Averages, Scene, average_versions
 from bayesglmm.types import FloatArray, Target
@@ -80,10 +80,10 @@ def summarise_versions(fit: Fit, scene: Scene, versions: Sequence[Rows], target:
 
 
 def line_draws(fit: Fit, name: str, draws: FloatArray | None, labels: pd.DataFrame) -> xr.Dataset:
-    """Draws (S, lines) with what tells the lines apart as coordinates; an empty data set when they were not kept."""
-    if draws is None:
-        return xr.Dataset()
+    """Draws (S, lines) with what tells the lines apart as coordinates; no variable when they were not kept."""
     sizes = fit.posterior.sizes[CHAIN], fit.posterior.sizes[DRAW]
+    if draws is None:
+        return unkept_draws(sizes)
     return draws_dataset({name: draws}, sizes, "row", {str(c): labels[c].to_numpy() for c in labels.columns})
 
 

@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.links import Link
+from bayesglmm.post.axis import mean_words
 from bayesglmm.post.cells import Cells, make_cells, row_weights, weighted_by
 from bayesglmm.post.door import takes_fit
 from bayesglmm.post.hierarchy import Combinations, make_pools, observed_combinations, terms_of
 from bayesglmm.post.intervals import IntervalChoice, make_interval
 from bayesglmm.post.linear_predictor import Parameters, fit_parameters, map_blocks
 from bayesglmm.post.ranges import overflow_notes, summarise_means
-from bayesglmm.post.result import Result, draws_dataset, join_columns, own_level_notes, run_notes
+from bayesglmm.post.result import Result, draws_dataset, join_columns, own_level_notes, run_notes, unkept_draws
 from bayesglmm.post.rows import Rows, build_rows, distinct_rows
 from bayesglmm.post.targets import NEEDS_EFFECTS, TARGETS, Setting, averaging, averaging_sentence, mean_predictor
 from bayesglmm.types import FloatArray, Scale, Target, check_choice
@@ -102,7 +102,8 @@ def means(  # noqa: PLR0913 (one public call; all but two are keywords)
     labels = join_columns(lines.cells.frame, summary, reserved=(MEAN,))
     sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
     coords = {str(c): labels[c].to_numpy() for c in labels.columns[: lines.cells.frame.shape[1]]}
-    dataset = xr.Dataset() if draws is None else draws_dataset({MEAN: draws}, sizes, "row", coords)
+    dataset = unkept_draws(sizes) if draws is None else draws_dataset({MEAN: draws}, sizes, "row", coords)
+    dataset = dataset.assign_attrs(mean=mean_words(fit)) if scale == "response" else dataset
     notes = (*lines.notes(bound), *overflow_notes(summary["mean"]), *run_notes(fit))
     return Result(_title(fit.link, target, scale), lines.sentence, labels, dataset, notes, choice)
 

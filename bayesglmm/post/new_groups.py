@@ -22,6 +22,7 @@ from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.conditional import effect_root
 from bayesglmm.post.linear_predictor import GroupParameters, Parameters, fit_parameters, fixed_eta, term_eta
+from bayesglmm.post.new_children import NamedLevels, check_children
 from bayesglmm.post.own_columns import check_columns, whole_frame
 from bayesglmm.post.ranges import range_notes
 from bayesglmm.post.rows import Rows, build_rows, predictor_columns, read_frame
@@ -50,6 +51,10 @@ class GroupRows:
     new_levels: tuple[tuple[str, ...], ...]
     trials: FloatArray | None = None
     se: FloatArray | None = None
+
+    def named(self, what: str) -> NamedLevels:
+        """Levels that the rows name; ``what`` says which rows these are."""
+        return NamedLevels(self.rows.index, self.new_levels, what)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +103,8 @@ def read_group_rows(fit: Fit, newdata: Any, *, new_groups: UnseenLevels) -> Grou
     Raises
     ------
     ColumnError, LevelError, MissingValueError, DesignError
-        If a row is not what it must be; the unseen levels and the first rows that name them stand in the message.
+        If a row is not what it must be; the unseen levels and the first rows that name them stand in the message. If a level of a nested
+        factor stands with a level that it does not belong to, or a new one with two.
     """
     if newdata is None:
         empty: tuple[tuple[str, ...], ...] = ((),) * len(fit.design.groups)
@@ -115,7 +121,9 @@ def read_group_rows(fit: Fit, newdata: Any, *, new_groups: UnseenLevels) -> Grou
         Z.append(group.Z)
         index.append(np.where(group.index >= 0, group.index, len(known.levels) + group.new_index))
     rows = Rows(frame, new.X, new.offset, tuple(Z), tuple(index), (*range_notes(fit, read), *left))
-    return GroupRows(rows, tuple(g.new_levels for g in new.groups), new.trials, new.se)
+    found = GroupRows(rows, tuple(g.new_levels for g in new.groups), new.trials, new.se)
+    check_children(fit, [found.named("the new rows")])
+    return found
 
 
 def make_source(

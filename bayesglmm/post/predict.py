@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import xarray as xr
-
 from bayesglmm.fit.draws import CHAIN, DRAW
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.links import Link
@@ -20,7 +18,7 @@ from bayesglmm.post.new_groups import (
     read_group_rows,
 )
 from bayesglmm.post.ranges import overflow_notes
-from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes, target_sentence
+from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes, target_sentence, unkept_draws
 from bayesglmm.post.row_blocks import RowSummary, summarise_rows
 from bayesglmm.types import Scale, UnseenLevels, check_choice
 
@@ -73,7 +71,8 @@ def predict(  # noqa: PLR0913 (one public call; all but two are keywords)
     Raises
     ------
     LevelError
-        If a level is new and ``new_groups`` is ``error``, or a factor among the predictors has a new level.
+        If a level is new and ``new_groups`` is ``error``, or a factor among the predictors has a new level; if a level of a nested factor
+        stands with one that it does not belong to, or a new one with two.
     ArgumentError, ColumnError, MissingValueError, DesignError
         If an argument or a row is not what it must be.
 
@@ -112,7 +111,7 @@ def mean_result(
     """Put means of rows into the record of results; ``words`` are its notes, after those on the rows and their means, and its interval."""
     labels = join_columns(rows.rows.frame, found.columns, reserved=(MEAN,), keep_index=True)
     coords = {str(c): labels[c].to_numpy() for c in labels.columns[: rows.rows.frame.shape[1]]}
-    draws = xr.Dataset() if found.draws is None else draws_dataset({MEAN: found.draws}, sizes, "row", coords)
+    draws = unkept_draws(sizes) if found.draws is None else draws_dataset({MEAN: found.draws}, sizes, "row", coords)
     notes = (*rows.rows.notes, *overflow_notes(found.columns["mean"]), *words[0])
     return Result(predict_title(fit.link, scale), _target(fit, scale), labels, draws, notes, words[1])
 

@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from bayesglmm.design.design import Design
+from bayesglmm.errors import ArgumentError
 from bayesglmm.families.registry import get_family
 from bayesglmm.numerics.links import REAL, Link, get_link
 from bayesglmm.numerics.spread import RATIO_NAMES, median_ratio, share_above
@@ -97,13 +98,14 @@ def prior_checks(given: HasPriors, *, draws: int = 1000, seed: int | None = 1) -
     Raises
     ------
     ArgumentError
-        If ``draws`` or ``seed`` is not what it must be.
+        If ``given`` is neither, or ``draws`` or ``seed`` is not what it must be.
 
     References
     ----------
     Gabry, J., Simpson, D., Vehtari, A., Betancourt, M. and Gelman, A. (2019). Visualization in Bayesian workflow. *Journal of the Royal
     Statistical Society A* 182, 389-402.
     """
+    _check_given(given)
     seed, family, link = check_seed(seed), get_family(given.spec.family), get_link(given.spec.link)
     rng = level_generator(seed, STREAM)
     sample = sample_priors(given.design, given.priors, family, center=given.spec.center, draws=draws, rng=rng)
@@ -119,6 +121,14 @@ def prior_checks(given: HasPriors, *, draws: int = 1000, seed: int | None = 1) -
         draws=int(draws),
         seed=seed,
     )
+
+
+def _check_given(given: object) -> None:
+    """Refuse what has no priors yet."""
+    if not all(hasattr(given, name) for name in ("spec", "design", "priors")):
+        what = "None" if given is None else "a text" if isinstance(given, str) else f"a {type(given).__name__}"
+        fix = "pass what glmm() or load() returned; before a fit, prior_predictive(formula, table) draws from the priors"
+        raise ArgumentError(f"a Fit is needed, not {what}", where="argument given", fix=fix)
 
 
 def _saturated(sample: PriorSample, link: Link) -> float:

@@ -10,6 +10,7 @@ from bayesglmm.design.groups import GroupDesign
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.draws import effect_draws, flatten, sd_draws
 from bayesglmm.fit.fit import Fit
+from bayesglmm.post.axis import link_words
 from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import IntervalChoice, interval_ends, make_interval, summarise
 from bayesglmm.post.linear_predictor import fit_parameters
@@ -80,6 +81,7 @@ def random_effects(
     variable = COEFFICIENT if coefficients else EFFECT
     coords = {c: table[c].to_numpy(dtype=object) for c in ("factor", "level", "effect")}
     dataset = draws_dataset({variable: np.concatenate([e.draws for e in effects], axis=1)}, sizes, "row", coords)
+    dataset = dataset.assign_attrs(units=link_words(fit))
     title = "Coefficients by group, beta + b_j" if coefficients else "Random effects by group, b_j"
     notes = (*_notes(effects, table, coefficients), *run_notes(fit))
     return Result(title, _target(groups, coefficients), table, dataset, notes, choice)

@@ -7,8 +7,8 @@ import pandas as pd
 
 from bayesglmm.design.encoding import part_columns
 from bayesglmm.fit.fit import Fit
-from bayesglmm.post.intervals import IntervalChoice, summarise
-from bayesglmm.types import FloatArray
+from bayesglmm.post.intervals import IntervalChoice, interval_ends, summarise
+from bayesglmm.types import BoolArray, FloatArray
 
 SLACK: Final = 1e-6
 """A value this share of the range beyond an end is no extrapolation, but rounding."""
@@ -65,14 +65,33 @@ def summarise_means(draws: FloatArray, choice: IntervalChoice) -> dict[str, Floa
     return {**values, "mean": np.where(some, np.inf, values["mean"]), "sd": np.where(some, np.nan, values["sd"])}
 
 
+def ends_of_means(draws: FloatArray, choice: IntervalChoice) -> tuple[FloatArray, FloatArray]:
+    """Find the ends (k,) of intervals of means (S, k), some of which may be infinite; an end that lies among such draws is infinite."""
+    beyond = draws > LARGEST
+    lower, upper = interval_ends(np.minimum(draws, LARGEST), choice)
+    finite = np.where(beyond, -np.inf, draws).max(axis=0, initial=-np.inf)
+    some = beyond.any(axis=0)
+    return np.where(some & (lower > finite), np.inf, lower), np.where(some & (upper > finite), np.inf, upper)
+
+
 def overflow_notes(mean: FloatArray) -> tuple[str, ...]:
     """Say in which rows of a table the mean, shape (n,), is infinite; nothing where none is."""
-    rows = np.flatnonzero(np.isinf(mean))
+    why = f"beyond {LARGEST:g} in some draws, which no number holds: the mean over draws is infinite, its SD is not known."
+    return _rows_note(np.isinf(mean), why)
+
+
+def infinite_end_notes(ends: FloatArray) -> tuple[str, ...]:
+    """Say in which rows of a table some end of an interval, shape (n, ends), is infinite; nothing where none is."""
+    return _rows_note(np.isinf(ends).any(axis=1), f"an end is beyond {LARGEST:g}, which no number holds: it is shown as infinite.")
+
+
+def _rows_note(there: BoolArray, why: str) -> tuple[str, ...]:
+    """Say something of some rows of a table, shape (n,); nothing where there are none."""
+    rows = np.flatnonzero(there)
     if not rows.size:
         return ()
     listed = ", ".join(str(row) for row in rows[:SHOWN]) + (", ..." if rows.size > SHOWN else "")
-    which = f"{'Row' if rows.size == 1 else 'Rows'} {listed} of the table (counted from 0)"
-    return (f"{which}: beyond {LARGEST:g} in some draws, which no number holds: the mean over draws is infinite, its SD is not known.",)
+    return (f"{'Row' if rows.size == 1 else 'Rows'} {listed} of the table (counted from 0): {why}",)
 
 
 def _outside(data: "pd.Series[float]", new: "pd.Series[float]", name: str) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 SIGNIFICANT = 4
 SKEWED = 4.0
+"""The longer side of an interval, in lengths of the shorter one, from which on its ends have digits of their own."""
 QUANTILES = ("ci_lower", "median", "ci_upper")
 LARGE, SMALL = 9, 9
 """Numbers with more digits before or zeros after the point are written with an exponent."""
@@ -21,14 +22,14 @@ _CENTERS: Mapping[str, tuple[str, str]] = {
 
 _FORMATS: Mapping[str, Callable[[float], str]] = {
     "mcse_mean": lambda x: f"{x:.2g}",
-    "ess_bulk": lambda x: f"{x:.0f}",
-    "ess_tail": lambda x: f"{x:.0f}",
-    "r_hat": lambda x: f"{x:.3f}",
-    "reliability": lambda x: f"{x:.3f}",
-    "shrinkage": lambda x: f"{x:.3f}",
-    "rank": lambda x: f"{x:.1f}",
-    "rank_lower": lambda x: f"{x:.0f}",
-    "rank_upper": lambda x: f"{x:.0f}",
+    "ess_bulk": lambda x: f"{x:z.0f}",
+    "ess_tail": lambda x: f"{x:z.0f}",
+    "r_hat": lambda x: f"{x:z.3f}",
+    "reliability": lambda x: f"{x:z.3f}",
+    "shrinkage": lambda x: f"{x:z.3f}",
+    "rank": lambda x: f"{x:z.1f}",
+    "rank_lower": lambda x: f"{x:z.0f}",
+    "rank_upper": lambda x: f"{x:z.0f}",
 }
 
 
@@ -56,9 +57,14 @@ def format_table(table: pd.DataFrame, *, n_draws: int, headers: Mapping[str, str
 
     Estimates are shown to the last digit that is larger than their Monte Carlo standard error: the column ``mcse_mean`` where
     there is one, otherwise its lower limit ``sd / sqrt(S)`` for S independent draws; never more than four significant digits
-    of the posterior mean. Where the posterior is so skewed that one end of the interval is ``SKEWED`` times as far from the median as the
-    other, the SD says nothing about these, and each is shown to three significant digits. Other numbers are shown to four significant
-    digits. Missing numbers are ``-``.
+    of the posterior mean. The SD keeps one significant digit at least. Median and interval are each shown to three significant digits
+    instead where the SD says nothing about them:
+
+    - one end of the interval is more than ``SKEWED`` times as far from the median as the other: the posterior is skewed;
+    - the SD exceeds the width of the whole interval, a quarter of which it would be for a normal posterior and 95 %: rare draws make it.
+
+    Other numbers, and estimates whose error is not known, are shown to four significant digits. Missing numbers are ``-``, and no zero
+    has a sign.
 
     Parameters
     ----------
@@ -110,10 +116,10 @@ def plain_value(value: object) -> object:
 
 
 def format_number(value: float) -> str:
-    """Write a number to four significant digits, ``-`` when missing; a whole number is written out in full."""
+    """Write a number to four significant digits, ``-`` when missing; a whole number is written out in full, and zero has no sign."""
     if math.isnan(value):
         return "-"
-    return f"{value:.0f}" if value == round(value, 0) and abs(value) < 1e15 else f"{value:.{SIGNIFICANT}g}"
+    return f"{value:z.0f}" if value == round(value, 0) and abs(value) < 1e15 else f"{value:.{SIGNIFICANT}g}"
 
 
 def _padded(line: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> list[str]:
@@ -129,27 +135,39 @@ def _row_decimals(table: pd.DataFrame, name: str, n_draws: int) -> list[int | No
     center, sd = _CENTERS.get(name, ("", ""))
     if center not in table.columns or sd not in table.columns:
         return [None] * len(table)
-    naive = table[sd].to_numpy(dtype=float) / math.sqrt(max(n_draws, 1))
+    naive = table[sd].to_numpy(dtype=float) / (math.sqrt(n_draws) if n_draws > 0 else math.nan)
     error = table["mcse_mean"].to_numpy(dtype=float) if "mcse_mean" in table.columns else naive
     error = np.where(np.isfinite(error), error, naive)
     decimals = [_decimals(m, e) for m, e in zip(table[center].to_numpy(dtype=float), error, strict=True)]
+    if name == sd:
+        return [_at_least_one(v, d) for v, d in zip(table[sd].to_numpy(dtype=float), decimals, strict=True)]
     if name not in QUANTILES or not set(QUANTILES) <= set(table.columns):
         return decimals
     own = [_significant(v) for v in table[name].to_numpy(dtype=float)]
-    return [o if skewed else d for o, d, skewed in zip(own, decimals, _skewed(table), strict=True)]
+    return [o if apart else d for o, d, apart in zip(own, decimals, _apart(table, sd), strict=True)]
 
 
-def _skewed(table: pd.DataFrame) -> list[bool]:
-    """Whether the ends of each row's interval are very unequally far from the median."""
+def _apart(table: pd.DataFrame, sd: str) -> list[bool]:
+    """Whether the SD says nothing about each row's interval: the posterior is skewed, or the SD is wider than the whole interval."""
     lower, median, upper = (table[q].to_numpy(dtype=float) for q in QUANTILES)
     with np.errstate(invalid="ignore"):
         below, above = median - lower, upper - median
-        return list((above > SKEWED * below) | (below > SKEWED * above))
+        return list((above > SKEWED * below) | (below > SKEWED * above) | (table[sd].to_numpy(dtype=float) > upper - lower))
 
 
 def _significant(value: float) -> int | None:
     """Find the decimals that show three significant digits."""
-    return 2 - math.floor(math.log10(abs(value))) if math.isfinite(value) and value != 0.0 else None
+    return 2 + _leading(value) if math.isfinite(value) and value != 0.0 else None
+
+
+def _at_least_one(value: float, decimals: int | None) -> int | None:
+    """Give an SD the decimals of its row, and more where they show none of its digits."""
+    return decimals if decimals is None or not (math.isfinite(value) and value > 0.0) else max(decimals, _leading(value))
+
+
+def _leading(value: float) -> int:
+    """Find the decimals that show the first digit of a number that is neither zero nor infinite."""
+    return -math.floor(math.log10(abs(value)))
 
 
 def _decimals(mean: float, error: float) -> int | None:
@@ -174,5 +192,5 @@ def _round(value: float, decimals: int | None) -> str:
     if decimals is None or not math.isfinite(value):
         return format_number(value)
     if decimals > SMALL + SIGNIFICANT or abs(value) >= 10.0**LARGE:
-        return f"{value:.3g}"
-    return f"{round(value, decimals) + 0.0:.{max(decimals, 0)}f}"
+        return f"{value:z.3g}"
+    return f"{round(value, decimals):z.{max(decimals, 0)}f}"

@@ -34,7 +34,7 @@ class Result:
     table
         One row per quantity; ``ci_lower`` and ``ci_upper`` are the ends of ``interval``.
     draws
-        Dims (chain, draw, ...): the draws that the table summarises; empty when there are none.
+        Dims (chain, draw, ...): the draws that the table summarises; no variables where they are not kept, or where there are none.
     notes
         What a reader must know: values held fixed, error bounds, the verdict on the run.
     interval
@@ -50,7 +50,7 @@ class Result:
 
     @property
     def n_draws(self) -> int:
-        """Number of draws behind the table, chains times draws; 0 when there are none."""
+        """Number of draws behind the table, chains times draws, kept or not; 0 when there are none."""
         return self.draws.sizes[CHAIN] * self.draws.sizes[DRAW] if CHAIN in self.draws.sizes and DRAW in self.draws.sizes else 0
 
     def __str__(self) -> str:
@@ -159,6 +159,11 @@ def draws_dataset(values: Mapping[str, FloatArray], sizes: tuple[int, int], dim:
     arrays = {name: ((CHAIN, DRAW, dim), value.reshape(*sizes, -1)) for name, value in values.items()}
     chains = {CHAIN: np.arange(sizes[0]), DRAW: np.arange(sizes[1])}
     return xr.Dataset(arrays, coords={**chains, **{name: (dim, np.asarray(c)) for name, c in coords.items()}})
+
+
+def unkept_draws(sizes: tuple[int, int]) -> xr.Dataset:
+    """Make the data set of a result that keeps no draws: without variables, it still tells the numbers of chains and draws."""
+    return xr.Dataset(coords={CHAIN: np.arange(sizes[0]), DRAW: np.arange(sizes[1])})
 
 
 def join_columns(

@@ -9,7 +9,7 @@ Robins, J. (1986). A new approach to causal inference in mortality studies with 
 1393-1512. Standardized averages are causal effects under the conditions given there; the arithmetic does not check them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from bayesglmm.design.expressions import unknown_column
 from bayesglmm.design.table import column_names
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
-from bayesglmm.post.cells import make_cells, row_weights, weighted_by
+from bayesglmm.post.cells import check_by, make_cells, row_weights, weighted_by
 from bayesglmm.post.hierarchy import implied_columns
 from bayesglmm.post.means import averaging_columns, cell_means
 from bayesglmm.post.result import own_level_notes
@@ -114,19 +114,34 @@ def check_variable(fit: Fit, scene: Scene, target: Target) -> None:
     Raises
     ------
     ArgumentError
-        If it is a grouping factor whose levels the target does not read, or ``over`` is not what it must be.
+        If it is a grouping factor whose levels the target does not read, or one whose named levels have no levels of another factor in
+        common that the target needs, or ``over`` is not what it must be.
     ColumnError
         If the formula does not read it; names the nearest.
     """
     read, variable = _read_columns(fit, scene, target), scene.variable
     if variable in read:
+        if target == "group" and isinstance(scene.at, Mapping):
+            _check_children(fit, variable, scene.at)
         return
     if variable in grouping_columns(fit):
         fix = "use target='group' to compare named groups, or average over the other factors only, over=[...]"
         raise ArgumentError(
             f"a grouping factor that is averaged over has no levels for target={target!r}", where=f"column {variable!r}", fix=fix
         )
-    raise unknown_column(variable, list(read))
+    raise unknown_column(variable, list(dict.fromkeys((*read, *grouping_columns(fit)))))
+
+
+def _check_children(fit: Fit, variable: str, at: Mapping[str, Any]) -> None:
+    """Refuse to compare levels of a factor on a grid for named groups, where each level of a factor inside it belongs to one of them."""
+    missing = [c for c in grouping_columns(fit) if c != variable and c not in at and implied_columns(fit, [c], [variable])]
+    inside = tuple(dict.fromkeys(g.term.name for g in fit.design.encoding.groups if not set(missing).isdisjoint(g.columns)))
+    if variable in grouping_columns(fit) and inside:
+        raise ArgumentError(
+            f"each level of {' and '.join(missing)} belongs to one level of {variable} only, so the same one cannot be named for two",
+            where=f"column {variable!r}, target='group'",
+            fix=f"average over the levels within each {variable}: target='population' or 'observed_groups', over={list(inside)!r}",
+        )
 
 
 def given_factors(fit: Fit, scene: Scene, target: Target) -> tuple[str, ...]:
@@ -216,6 +231,7 @@ def average_versions(fit: Fit, scene: Scene, versions: Sequence[Rows], target: T
         If the link has no population mean.
     """
     base, n_versions = versions[0], len(versions)
+    check_by(base.frame, scene.by or ())  # before the rows get a column of ours
     weights = row_weights(base, scene.weights)
     code = _free_name(base.frame)
     frame = pd.concat([base.frame.assign(**{code: k}) for k in range(n_versions)], ignore_index=True)

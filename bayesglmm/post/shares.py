@@ -19,7 +19,7 @@ from bayesglmm.post.door import takes_fit
 from bayesglmm.post.hierarchy import make_pools, observed_combinations
 from bayesglmm.post.intervals import IntervalChoice, make_interval, summarise
 from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fit_parameters, term_eta
-from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
+from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes, unkept_draws
 from bayesglmm.post.row_blocks import RowSummary
 from bayesglmm.post.rows import Rows, build_rows
 from bayesglmm.post.subjects import make_subjects, subject_mean, subject_variance, subject_words
@@ -228,10 +228,11 @@ def _table(fit: Fit, rows: Rows, named: dict[str, NDArray[Any]], found: RowSumma
     ((name, own),) = named.items()
     labels = rows.frame.iloc[np.repeat(np.arange(rows.n_rows), len(own))]
     table = join_columns(labels, {name: np.tile(own, rows.n_rows), **found.columns}, reserved=(SHARE,))
+    sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
     if found.draws is None:
-        return table, xr.Dataset()
+        return table, unkept_draws(sizes)
     coords = {str(c): table[c].to_numpy() for c in table.columns[: labels.shape[1] + 1]}
-    return table, draws_dataset({SHARE: found.draws}, (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]), "row", coords)
+    return table, draws_dataset({SHARE: found.draws}, sizes, "row", coords)
 
 
 def _observed_share(parameters: Parameters, rows: Rows, average: FloatArray, levels: Sequence[dict[int, IntArray]]) -> FloatArray:

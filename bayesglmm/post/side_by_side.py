@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from bayesglmm.errors import ArgumentError, MissingValueError
+from bayesglmm.errors import ArgumentError, ColumnError, MissingValueError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.links import REAL
 from bayesglmm.post.door import takes_fit
@@ -80,7 +80,7 @@ def side_by_side(
     names = _structures(structure)
     _check_times(fit, names, time)
     mixed = marginal_coefficients(fit, ci_prob=ci_prob)
-    models = {name: _model(fit, name, groups, time if name == "ar1" else None, ci_prob) for name in names}
+    models = {name: _model(fit, name, groups, None, ci_prob) if name != "ar1" else _serial(fit, groups, time, ci_prob) for name in names}
     parts = [_posterior(mixed, SUBJECT), _posterior(mixed, MARGINAL), *(_solved(name, model) for name, model in models.items())]
     order = np.arange(sum(map(len, parts))).reshape(len(parts), -1).T.ravel()
     table = pd.concat(parts, ignore_index=True).iloc[order].reset_index(drop=True)
@@ -153,6 +153,18 @@ def _model(fit: Fit, structure: Structure, groups: str | None, time: str | None,
         functions=fit.design.encoding.functions,
         ci_prob=ci_prob,
     )
+
+
+def _serial(fit: Fit, groups: str | None, time: str | None, ci_prob: float) -> Result:
+    """Fit the autoregressive model, whose times must be among the columns that the fit keeps."""
+    try:
+        return _model(fit, "ar1", groups, time, ci_prob)
+    except ColumnError as error:
+        if time is None:
+            raise
+        alone = "gee(formula, table, structure='ar1', time='visit') takes a column of the whole table that numbers the visits"
+        fix = f"leave out 'ar1'; a fit keeps only the columns that its formula reads, and {alone}"
+        raise ColumnError(error.what, where=error.where or f"time={time!r}", fix=fix) from error
 
 
 def _posterior(mixed: Result, name: str) -> pd.DataFrame:

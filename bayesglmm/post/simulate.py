@@ -24,7 +24,7 @@ from bayesglmm.post.new_groups import (
     read_group_rows,
 )
 from bayesglmm.post.ranges import range_notes
-from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
+from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes, unkept_draws
 from bayesglmm.post.row_blocks import summarise_rows
 from bayesglmm.spec.gate import names_in
 from bayesglmm.types import FloatArray, IntArray, UnseenLevels, check_choice
@@ -81,7 +81,8 @@ def simulate(  # noqa: PLR0913 (one public call; all but two are keywords)
     Raises
     ------
     LevelError
-        If a level is new and ``new_groups`` is ``error``, or a factor among the predictors has a new level.
+        If a level is new and ``new_groups`` is ``error``, or a factor among the predictors has a new level; if a level of a nested factor
+        stands with one that it does not belong to, or a new one with two.
     ArgumentError, ColumnError, MissingValueError, ResponseError, DesignError
         If an argument or a row is not what it must be, trials and known standard errors included; if the mean of a row is beyond the
         largest number in some draw, so that nothing can be drawn.
@@ -102,7 +103,7 @@ def simulate(  # noqa: PLR0913 (one public call; all but two are keywords)
     new = _Observations(fit, rows, source)
     found = summarise_rows(new.draw, rows.rows.n_rows, len(source.which), choice, keep_draws=keep_draws)
     shape = sizes if draws is None else (1, len(source.which))
-    kept = xr.Dataset() if found.draws is None else _dataset(fit.design.response, rows.rows.frame, found.draws, shape)
+    kept = unkept_draws(shape) if found.draws is None else _dataset(fit.design.response, rows.rows.frame, found.draws, shape)
     notes = (*rows.rows.notes, *_notes(fit, len(source.which), seed), *new_group_notes(source, new_groups), *run_notes(fit))
     title = f"New observations of {fit.design.response}: posterior predictive distribution"
     table = join_columns(rows.rows.frame, found.columns, keep_index=True)

@@ -17,6 +17,7 @@ from bayesglmm.fit.fit import Fit
 from bayesglmm.naming import SIGMA
 from bayesglmm.numerics.implied import add_to_diagonal, shared_covariance
 from bayesglmm.numerics.links import LINKS
+from bayesglmm.post.check_replicates import nested_in
 from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import make_interval, summarise
 from bayesglmm.post.linear_predictor import fit_parameters
@@ -112,7 +113,8 @@ def row_covariance(
     factor
         Whose levels are taken; None takes the first grouping factor.
     levels
-        How many, those with most rows; or the levels themselves. At most 24 rows are shown, the first ones of each level.
+        How many, those with most rows; or the levels themselves. At most 24 rows are shown, the first ones of each level; where other
+        factors are nested in it, rows of several of their levels, two of each or more where there are as many.
     ci_prob, ci_kind
         Level and kind (``eti``, ``hdi``) of the intervals.
 
@@ -133,7 +135,8 @@ def row_covariance(
     name = _factor(fit, factor)
     group = next(g for g in fit.design.groups if g.name == name)
     chosen = _levels(name, group.levels, group.index, levels)
-    at = np.concatenate([np.flatnonzero(group.index == j)[: max(1, MOST_ROWS // len(chosen))] for j in chosen])
+    inner = _nested(fit, name)
+    at = np.concatenate([_sampled(np.flatnonzero(group.index == j), inner, max(1, MOST_ROWS // len(chosen))) for j in chosen])
     V, of_response = _covariance(fit, at)
     first, second = np.triu_indices(len(at))
     names = np.array(group.levels, dtype=object)[group.index[at]]
@@ -145,10 +148,10 @@ def row_covariance(
     draws = xr.Dataset(
         {"covariance": ((CHAIN, DRAW, "row", "column"), V.reshape(*sizes, *V.shape[1:]))},
         coords=coords,
-        attrs={"kind": ROW_COVARIANCE, "factor": name, "of": of},
+        attrs={"kind": ROW_COVARIANCE, "factor": name, "of": of, "rows": int(np.isin(group.index, chosen).sum())},
     )
     target = f"{of} of rows of named levels of {name}, over the distribution of all random effects: Z D Z'{' + sigma^2 I' * of_response}"
-    notes = (_rows_note(len(at), int(np.isin(group.index, chosen).sum())), *weights_note(fit), *run_notes(fit))
+    notes = (_rows_note(len(at), draws.attrs["rows"], spread=bool(inner)), *weights_note(fit), *run_notes(fit))
     return Result(f"Implied covariance of rows of {len(chosen)} levels of {name}", target, table, draws, notes, choice)
 
 
@@ -225,5 +228,29 @@ def _covariance(fit: Fit, at: IntArray) -> tuple[FloatArray, bool]:
     return V, of_response
 
 
-def _rows_note(shown: int, all_rows: int) -> str:
-    return f"All {shown} rows of these levels." if shown == all_rows else f"The first rows of each level, {shown} of {all_rows}."
+def _nested(fit: Fit, factor: str) -> list[IntArray]:
+    """Codes (n,) of the factors nested in one, the outermost first."""
+    outer = next(g for g in fit.design.groups if g.name == factor)
+    found = {}
+    for position in nested_in(fit, factor):
+        group = fit.design.groups[position]
+        if len(outer.levels) < len(group.levels) < len(fit.design.y):
+            found[group.name] = group
+    return [group.index for group in sorted(found.values(), key=lambda group: len(group.levels))]
+
+
+def _sampled(rows: IntArray, inner: Sequence[IntArray], most: int) -> IntArray:
+    """Take rows of one level: of inner levels spaced evenly, two rows of each or more; sorted by inner level, so that they are blocks."""
+    if not inner:
+        return rows[:most]
+    codes = np.unique(inner[0][rows])
+    each = max(2, most // len(codes))
+    chosen = codes[np.unique(np.linspace(0, len(codes) - 1, max(1, min(len(codes), most // each))).round().astype(np.int64))]
+    return np.concatenate([_sampled(rows[inner[0][rows] == code], inner[1:], each) for code in chosen])[:most]
+
+
+def _rows_note(shown: int, all_rows: int, *, spread: bool) -> str:
+    if shown == all_rows:
+        return f"All {shown} rows of these levels."
+    which = "Rows of nested levels, spaced evenly" if spread else "The first rows of each level"
+    return f"{which}, {shown} of {all_rows}."

@@ -10,7 +10,7 @@ import numpy as np
 from bayesglmm.design.table import column_names
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
-from bayesglmm.post.hierarchy import check_split, parents_of, terms_of
+from bayesglmm.post.hierarchy import check_split, inside_of, parents_of, terms_of
 from bayesglmm.post.linear_predictor import Parameters, fixed_eta, group_eta, group_variance
 from bayesglmm.post.rows import Rows, predictor_columns
 from bayesglmm.post.targets import given_words
@@ -72,6 +72,39 @@ def make_subjects(fit: Fit, over: Collection[str] | str | None, at: Any) -> Subj
     given.update(p for n in tuple(given) for p in parents_of(fit, n))
     kept, zero = tuple(n for n in columns if n in given), tuple(n for n in columns if n not in given)
     return Subjects(chosen, kept, zero, terms_of(fit, chosen), terms_of(fit, kept))
+
+
+def check_same_parents(fit: Fit, before: Rows, after: Rows, subjects: Subjects) -> None:
+    """Refuse pairs of rows that name two levels of a factor which the subjects are nested in: no subject is in both.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    before, after
+        n rows each, with the levels of the given factors.
+    subjects
+        Who the subjects are.
+
+    Raises
+    ------
+    ArgumentError
+        Names both factors and levels, and the function that compares averages.
+    """
+    for name in subjects.given:
+        k = terms_of(fit, [name])[0]
+        changed = np.flatnonzero(before.index[k] != after.index[k])
+        inside = inside_of(fit, subjects.over, [name])
+        if not changed.size or not inside:
+            continue
+        row, labels = int(changed[0]), fit.design.groups[k].levels
+        one, other = labels[before.index[k][row]], labels[after.index[k][row]]
+        raise ArgumentError(
+            f"each level of {' and '.join(inside)} belongs to one level of {name} only, so none has a difference between two of these",
+            where=f"{name} {one!r} and {other!r}, row {row} (counted from 0)",
+            fix=f"name the same level of {name} on both sides; contrasts(fit, ..., target='population', over={list(subjects.over)!r}) "
+            f"compares the averages over the levels within each {name}",
+        )
 
 
 def chosen_factors(fit: Fit, over: Collection[str] | str | None) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from bayesglmm.errors import ArgumentError, LevelError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import make_interval
+from bayesglmm.post.new_children import check_children
 from bayesglmm.post.new_groups import (
     GroupRows,
     check_seed,
@@ -87,7 +88,8 @@ def update_subject(  # noqa: PLR0913 (one public call; all but two are keywords)
         If the model has no grouping factor, a row of ``newdata`` names no new level, or too many levels are new; if its data are impossible
         under every draw; if there are neither ``newdata`` nor ``at``; if without ``newdata`` no level of ``at`` is new.
     LevelError
-        If a level in ``at`` is new, not in ``newdata``, and ``new_groups`` is ``error``.
+        If a level in ``at`` is new, not in ``newdata``, and ``new_groups`` is ``error``; if a level of a nested factor stands with one that
+        it does not belong to, or a new one with two.
     ColumnError, MissingValueError, ResponseError, DesignError
         If a row is not what it must be.
 
@@ -116,7 +118,7 @@ def update_subject(  # noqa: PLR0913 (one public call; all but two are keywords)
     sizes = (1, len(updated.which))
     found = predicted_rows(source, rows, fit.link, scale, choice)
     notes = (*_notes(own, updated, seed), *new_group_notes(source, new_groups), *run_notes(fit))
-    title = f"{predict_title(fit.link, scale)}: a new subject, updated by {len(own.y)} rows of its own"
+    title = f"{predict_title(fit.link, scale)}: a new subject, updated by {_counted(own)} of its own"
     result = mean_result(fit, scale, _renamed(rows), found, sizes, (notes, choice))
     return replace(result, title=title, draws=xr.merge([result.draws, _effects(fit, updated, sizes)]))
 
@@ -144,6 +146,7 @@ def _read_at(fit: Fit, at: Any, own: GroupRows, new_groups: UnseenLevels) -> Gro
                 where=f"{group.name}: {listed(strange)}",
                 fix="name the subject as newdata does, or say what they are: new_groups='population' or 'observed'",
             )
+    check_children(fit, [own.named("newdata"), rows.named("at")])
     return rows
 
 
@@ -161,6 +164,10 @@ def _effects(fit: Fit, updated: Updated, sizes: tuple[int, int]) -> xr.Dataset:
     return draws_dataset({EFFECT: values}, sizes, COLUMN, coords)
 
 
+def _counted(own: OwnData) -> str:
+    return "1 row" if len(own.y) == 1 else f"{len(own.y)} rows"
+
+
 def _notes(own: OwnData, updated: Updated, seed: int) -> tuple[str, ...]:
     """Tell what was updated, how, and how many draws it is worth."""
     subject = "; ".join(dict.fromkeys(listed(levels) for levels in own.rows.new_levels if levels))
@@ -169,7 +176,7 @@ def _notes(own: OwnData, updated: Updated, seed: int) -> tuple[str, ...]:
         how = f"{PROPOSALS} proposals per draw, worth {100 * updated.proposals_effective:.0f} % of as many exact draws"
     tail = f", shape of their tail {updated.pareto:.2f}" if np.isfinite(updated.pareto) else ""
     notes = [
-        f"{len(own.y)} rows of {subject}; its effects given the parameters: {how}. Seed {seed}.",
+        f"{_counted(own)} of {subject}; its effects given the parameters: {how}. Seed {seed}.",
         f"The posterior draws, weighted by p(own data | parameters), are worth {updated.effective:.0f} of {len(updated.which)}{tail}.",
     ]
     if updated.effective < FEW or updated.pareto > HEAVY:

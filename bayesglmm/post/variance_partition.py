@@ -6,7 +6,6 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from bayesglmm.errors import ArgumentError, FamilyError
 from bayesglmm.fit.draws import auxiliary_draws, flatten
@@ -28,7 +27,7 @@ from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import IntervalChoice, make_interval, summarise
 from bayesglmm.post.linear_predictor import Parameters, draw_blocks, fit_parameters, fixed_eta
 from bayesglmm.post.means import AT_ONCE
-from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
+from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes, unkept_draws
 from bayesglmm.post.rows import Rows, build_rows, distinct_rows
 from bayesglmm.types import FloatArray, check_choice
 
@@ -107,7 +106,7 @@ def variance_partition(
     table = join_columns(labels[0], {**labels[1], **summary}, reserved=(SHARE,))
     sizes = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
     coords = {str(c): table[c].to_numpy() for c in table.columns[: rows.frame.shape[1] + 2]}
-    dataset = xr.Dataset() if draws is None else draws_dataset({SHARE: draws}, sizes, "row", coords)
+    dataset = unkept_draws(sizes) if draws is None else draws_dataset({SHARE: draws}, sizes, "row", coords)
     title = f"Variance partition, {' and '.join(scales)} scale"
     target = f"share of the variance of {_response_words(fit)} that lies between the levels of {', '.join(factors)}, at given covariates"
     notes = (*rows.notes, *_notes(fit, rows, scales, bound), *run_notes(fit))

@@ -1,8 +1,12 @@
 """What every section of a report is made from."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from bayesglmm.fit.fit import Fit
+
+NO_TIME: Final = "No column was named as time: report(fit, ..., time=NAME), or --time NAME."
+"""Why nothing that needs an order of the rows was looked at."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,6 +26,8 @@ class Context:
         Name of the file that the fit was loaded from; None for a fit in memory.
     time
         The column that is time, for what needs an order of the rows of a group; None when none was named: a formula does not say.
+    data_reordered
+        Whether that table has the rows that were fitted, in another order.
     seed
         Seed of everything that is simulated for the report, so that the same fit gives the same report.
     """
@@ -32,3 +38,10 @@ class Context:
     file: str | None = None
     seed: int = 1
     time: str | None = None
+    data_reordered: bool = False
+
+    @property
+    def series(self) -> str | None:
+        """Grouping factor whose levels are the series in time: the one with most levels, the first of several; None without any."""
+        levels = {g.name: len(g.levels) for g in self.fit.design.groups}
+        return max(levels, key=lambda name: levels[name]) if levels else None

@@ -1,7 +1,7 @@
 """Pictures of section 8: curves and ranges of subjects along the first covariate, and the implied covariance."""
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from bayesglmm.design.encoding import part_columns
 from bayesglmm.fit.fit import Fit
@@ -10,11 +10,12 @@ from bayesglmm.plots.covariance import plot_covariance
 from bayesglmm.plots.fan import plot_fan
 from bayesglmm.plots.heterogeneity import plot_heterogeneity
 from bayesglmm.plots.spaghetti import plot_spaghetti
-from bayesglmm.post.axis import axis_values
+from bayesglmm.post.axis import axis_values, targets_of
 from bayesglmm.post.curves import curves
 from bayesglmm.post.fan import fan
 from bayesglmm.post.heterogeneity import heterogeneity
 from bayesglmm.post.implied_covariance import implied_covariance
+from bayesglmm.post.means import means
 from bayesglmm.post.rows import occurring
 from bayesglmm.post.values import is_factor
 from bayesglmm.reporting.figures import first_factor, first_number, picture
@@ -59,9 +60,9 @@ def _along(fit: Fit) -> Iterator[Part]:
     )
     yield picture(
         "marg.intervals.heterogeneity",
-        lambda: plot_heterogeneity(heterogeneity(fit, {axis: axis_values(fit, axis, POINTS)}, keep_draws=False)),
-        f"Range of subjects along {axis} around the mean of the average subject.",
-        f"Where 95 % of subjects are along {axis}: a range of subjects, not an interval of the mean.",
+        lambda: _range_and_mean(fit, {axis: axis_values(fit, axis, POINTS)}),
+        f"Range of subjects along {axis}, the average subject and the population.",
+        f"Where 95 % of subjects are along {axis}: a range of subjects; the population mean has an interval of its own.",
     )
     yield picture(
         "marg.intervals.fan",
@@ -69,6 +70,12 @@ def _along(fit: Fit) -> Iterator[Part]:
         f"Quantiles of the mean of a new subject along {axis}.",
         f"Where the mean of a new subject may be along {axis}, over posterior draws and random effects.",
     )
+
+
+def _range_and_mean(fit: Fit, at: Mapping[str, Any]) -> Any:
+    """Draw the range of subjects, with the population mean where the link has one."""
+    mean = means(fit, at, target="population", keep_draws=False) if "population" in targets_of(fit) else None
+    return plot_heterogeneity(heterogeneity(fit, at, keep_draws=False), mean=mean)
 
 
 def _covariance(fit: Fit) -> Iterator[Part]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
 from bayesglmm import naming
 from bayesglmm.errors import ResponseError
@@ -21,7 +22,7 @@ from bayesglmm.fit.quality import (
 )
 from bayesglmm.numerics.conditioning import condition
 from bayesglmm.post.check import check
-from bayesglmm.reporting.context import Context
+from bayesglmm.reporting.context import NO_TIME, Context
 from bayesglmm.reporting.parts import OWN, Part, Rule, joined
 from bayesglmm.reporting.records import Cell, Entry, Grid, Section
 from bayesglmm.reporting.separation import separation
@@ -35,10 +36,11 @@ SHOWN: Final = 5
 
 GROUP_SIZES = Rule(
     "data.group_sizes",
-    "A group with one row says nothing about the spread within groups, and hardly anything about slopes.",
+    "A level with no more rows than it has random effects fits them exactly: the prior alone tells effects from the scatter of rows.",
     "Drop the random slope, not the intercept; expect SDs that follow their prior.",
-    f"at most {SINGLE_ROW_GROUPS_SHARE:.0%} of the levels of a factor with one row",
+    f"at most {SINGLE_ROW_GROUPS_SHARE:.0%} of the levels of a factor with no more rows than random effects",
     OWN,
+    percent=True,
 )
 FEW = Rule(
     "data.few_levels",
@@ -86,7 +88,12 @@ RESPONSE = Rule(
     "Choose another family, or repair the data.",
     "every response in the family's support",
 )
-TIME = Rule("data.time_order", "Two rows of one group at one time have no order.", "Repair the times.", "no time twice in a group")
+TIME = Rule(
+    "data.time_order",
+    "Two rows of one group at one time have no order; lags then follow the order of the rows.",
+    "Repair the times, or name the column that tells such rows apart.",
+    "no time twice in a group",
+)
 
 
 def section(context: Context) -> Section:
@@ -98,7 +105,6 @@ def section(context: Context) -> Section:
         The fit.
     """
     fit = context.fit
-    time = "This version has no serial structure of residuals, so no column is read as time."
     parts = (
         _group_sizes(fit),
         _few_levels(fit),
@@ -109,7 +115,7 @@ def section(context: Context) -> Section:
         _nesting(fit),
         _size(fit),
         _response(fit),
-        TIME.not_for(time),
+        _time_order(context),
     )
     whole = joined(parts)
     return Section("data", "Data and design", "What the data can tell, whatever the model.", whole.entries, whole.blocks)
@@ -129,11 +135,31 @@ def _group_sizes(fit: Fit) -> Part:
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (name, len(n), int(n.min()), float(np.median(n)), int(n.max()), int(np.sum(n == 1))) for name, n in sizes.items()
     )
-    shares = {name: float(np.mean(n == 1)) for name, n in sizes.items()}
+    effects = {name: sum(len(g.labels) for g in fit.design.groups if g.name == name) for name in sizes}
+    shares = {name: float(np.mean(n <= effects[name])) for name, n in sizes.items()}
     worst = max(shares, key=lambda name: shares[name])
     columns = ("grouping factor", "levels", "fewest rows", "median rows", "most rows", "levels with one row")
-    entry = GROUP_SIZES.judged(shares[worst], f"Most in {worst}.", bad=shares[worst] > SINGLE_ROW_GROUPS_SHARE)
+    most = f"Most in {worst}: {round(shares[worst] * len(sizes[worst]))} of {len(sizes[worst])} levels"
+    detail = f"{most}, random effects per level: {effects[worst]}."
+    entry = GROUP_SIZES.judged(shares[worst], detail, bad=shares[worst] > SINGLE_ROW_GROUPS_SHARE)
     return Part((entry,), (Grid("Rows per group", columns, rows),))
+
+
+def _time_order(context: Context) -> Part:
+    """Count rows that share level and time with an earlier one."""
+    if context.time is None:
+        return TIME.not_for(NO_TIME)
+    if context.series is None:
+        return TIME.not_for(NO_GROUPS)
+    group = next(g for g in context.fit.design.groups if g.name == context.series)
+    twice = pd.DataFrame({"group": group.index, "time": context.fit.frame[context.time].to_numpy()}).duplicated()
+    where = f"{context.time} within the levels of {context.series}"
+    if not twice.any():
+        return Part((TIME.entry(0.0, f"No time twice: {where}."),))
+    first = int(np.flatnonzero(twice)[0])
+    level, time = group.levels[group.index[first]], context.fit.frame[context.time].iloc[first]
+    detail = f"{int(twice.sum())} rows share level and time with an earlier one, {where}; first: {level} at {time}."
+    return Part((TIME.entry(float(twice.sum()), detail, "attention"),))
 
 
 def _few_levels(fit: Fit) -> Part:

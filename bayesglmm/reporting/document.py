@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from bayesglmm.post.render import plain_value
 from bayesglmm.reporting.records import Block, Cell, Entry, Formulas, Grid, Image, Numbers, Pairs, Section, Words
-from bayesglmm.reporting.verdict import Summary
+from bayesglmm.reporting.verdict import Summary, kind_of
 
 FORMAT: Final = "bayesglmm report"
 SCHEMA: Final = 1
@@ -47,7 +47,7 @@ def document(title: str, goal: str | None, fit: Mapping[str, Any], summary: Summ
 
 
 def entry_document(entry: Entry) -> dict[str, Any]:
-    """One check.
+    """One check; ``verdict`` is ``shown`` where there is no rule, as on the page and in the counts.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def entry_document(entry: Entry) -> dict[str, Any]:
         "id": check.id,
         "value": None if check.value is None or not math.isfinite(check.value) else float(check.value),
         "threshold": check.threshold,
-        "verdict": check.verdict,
+        "verdict": kind_of(entry),
         "required": entry.required,
         "detail": check.detail,
         "meaning": check.meaning,

@@ -41,7 +41,7 @@ SIDE = Rule(
     "marg.side",
     "By how much a subject's effects are larger than those of the population, spread of the fixed part over the rows of the data.",
     "Quote both numbers and name their targets, average_subject and population.",
-    f"<= {ATTENUATION_FACTOR:g}, or both quoted (they are, below)",
+    f"<= {ATTENUATION_FACTOR:g}, or both quoted",
 )
 INTERVALS = Rule(
     "marg.intervals",
@@ -52,7 +52,7 @@ HETERO = Rule(
     "marg.hetero",
     "Slopes and changes differ between subjects; where the range of subjects holds both signs, the effect is not general.",
     "Report the share of subjects with the sign, opposite_slopes(fit, ...).",
-    "no range of 95 % of the subjects holds both signs, or the share with the other sign is quoted (it is, below)",
+    "no range of 95 % of the subjects holds both signs, or the share with the other sign is quoted",
 )
 VPC = Rule(
     "marg.vpc",
@@ -191,7 +191,8 @@ def _hetero(fit: Fit) -> Part:
     quoted = [name for name, part in opposed.items() if not part.entries]
     both = {name: sentences for name, result in found.items() if (sentences := _both_signs(result))}
     said = " ".join(s for sentences in both.values() for s in sentences) or f"No range of changes in {', '.join(names)} holds both signs."
-    entry = HETERO.judged(float(len(both)), " ".join([said, *refused]), bad=any(name not in quoted for name in both))
+    shares = [f"{name}: the share with the other sign is {'' if name in quoted else 'not '}quoted below." for name in both]
+    entry = HETERO.judged(float(len(both)), " ".join([said, *shares, *refused]), bad=any(name not in quoted for name in both))
     return joined([Part((entry,), tuple(Numbers(result) for result in found.values())), *opposed.values()])
 
 
@@ -220,12 +221,14 @@ def _opposed(fit: Fit, name: str) -> Part:
 def _partition(fit: Fit) -> Part:
     """Return shares of variance on both scales, and R2."""
     result, missing = _both_scales(fit)
-    draws = result.draws["share"].to_numpy()
-    low, high = float(draws.min()), float(draws.max())
-    total = result.table[result.table["component"] == TOTAL].iloc[0]
+    draws = result.draws["share"].transpose("row", ...).to_numpy()
+    at = int(np.flatnonzero(result.table["component"] == TOTAL)[0])
+    total, own = result.table.iloc[at], draws[at]
+    inside = bool(draws.min() >= 0.0 and draws.max() <= 1.0)  # of every share: of factors, total and residual, on both scales
     levels = ", ".join(dict.fromkeys(f"{g.name} {len(g.levels)}" for g in fit.design.groups))
-    detail = f"All factors, {total['scale']} scale: median {total['median']:.3g}; draws from {low:.3g} to {high:.3g}. Levels: {levels}."
-    entry = VPC.entry(float(total["median"]), f"{detail}{missing}", "ok" if low >= 0.0 and high <= 1.0 else "do not use")
+    found = f"median {total['median']:.3g}; its draws from {_range(own.min(), own.max())}"
+    detail = f"All factors, {total['scale']} scale: {found}. Levels: {levels}."
+    entry = VPC.entry(float(total["median"]), f"{detail}{missing}", "ok" if inside else "do not use")
     return joined([Part((entry,), (Numbers(result),)), R2.attempt(lambda: _explained(fit))])
 
 

@@ -48,6 +48,8 @@ class Rule:
         The rule in words, with its number.
     source
         The reference of the threshold.
+    percent
+        Whether the value is a share that the threshold gives as a percentage.
     """
 
     id: str
@@ -55,6 +57,7 @@ class Rule:
     remedy: str
     threshold: str = SHOWN
     source: str = OWN
+    percent: bool = False
 
     def entry(self, value: float | None, detail: str, verdict: Verdict = "ok") -> Entry:
         """Return the row of the check.
@@ -70,7 +73,8 @@ class Rule:
         """
         if value is not None and not isfinite(value):
             return not_run(self.id, self.threshold, f"The number is not finite. {detail}")
-        return Entry(Check(self.id, value, self.threshold, verdict, detail, self.meaning, self.remedy), self._source)
+        check = Check(self.id, value, self.threshold, verdict, detail, self.meaning, self.remedy, percent=self.percent)
+        return Entry(check, self._source)
 
     def judged(self, value: float, detail: str, *, bad: bool) -> Entry:
         """Return the row of the check: ``attention`` where the value is bad."""

@@ -49,6 +49,7 @@ QQ = Rule(
     "The model takes group effects as normal; points that leave the band say where they are not.",
     "Try Student-t effects, add a predictor of the groups, or look at the outlying groups.",
     f"<= {BAND_OUTSIDE:.0%} of the levels outside the 95 % band of normal order statistics",
+    percent=True,
 )
 SD_PRIOR = Rule(
     "post.sd_prior",

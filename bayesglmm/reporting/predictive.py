@@ -19,8 +19,9 @@ from bayesglmm.post.check_distribution import check_distribution
 from bayesglmm.post.check_groups import Statistic, check_groups
 from bayesglmm.post.check_pit import check_pit
 from bayesglmm.post.check_replicates import AS_MANY
+from bayesglmm.post.check_rows import remembered_predictions
 from bayesglmm.post.result import Result
-from bayesglmm.reporting.context import Context
+from bayesglmm.reporting.context import NO_TIME, Context
 from bayesglmm.reporting.figures import limited, picture
 from bayesglmm.reporting.parts import Part, Rule, joined
 from bayesglmm.reporting.records import Entry, Numbers, Section, not_run
@@ -50,6 +51,7 @@ DENSITY = Rule(
     "Try another family, a dispersion parameter or a model of the zeros.",
     AS_MANY_RULE,
     VISUAL,
+    percent=True,
 )
 PIT = Rule(
     "ppc.pit",
@@ -57,6 +59,7 @@ PIT = Rule(
     "Try another family, or add what the rows share: a group predictor, a slope.",
     f"inside the {PREDICTIVE_PROB:.0%} simultaneous envelope",
     "Säilynoja, Bürkner and Vehtari 2022",
+    percent=True,
 )
 PIT_GROUPS = Rule(
     "ppc.pit_groups",
@@ -70,6 +73,7 @@ GROUPS = Rule(
     "Mean, SD and share of zeros of every level among those of replicated data of the same level.",
     "Add a random slope, or let the dispersion differ between groups.",
     f"<= {GROUPS_OUTSIDE:.0%} of the levels outside their 95 % band, or no more than chance gives ({CHANCE:.0%})",
+    percent=True,
 )
 CALIBRATION = Rule(
     "ppc.calibration",
@@ -77,6 +81,7 @@ CALIBRATION = Rule(
     "Look for a missing interaction, or for a curve where there is a straight line.",
     AS_MANY_RULE,
     "Dimitriadis, Gneiting and Jordan 2021; share: rule of thumb",
+    percent=True,
 )
 NEW_GROUPS = Rule(
     "ppc.new_groups",
@@ -84,6 +89,7 @@ NEW_GROUPS = Rule(
     "Look at the quantile plot of the effects: heavier tails, or a missing predictor of the groups.",
     f"coverage of the levels >= {LEVEL:.0%}, or below by no more than chance gives ({CHANCE:.0%})",
     MIXED,
+    percent=True,
 )
 TIME = Rule(
     "ppc.residual_time",
@@ -110,16 +116,17 @@ def section(context: Context) -> Section:
     fit = context.fit
     common: dict[str, Any] = {"draws": DRAWS, "seed": context.seed, "ci_prob": LEVEL, "ci_kind": "eti"}
     wide = common | {"ci_prob": PREDICTIVE_PROB}
-    parts = [
-        STATISTICS.attempt(lambda: _statistics(check(fit, **common))),
-        DENSITY.attempt(lambda: _density(check_distribution(fit, **common))),
-        PIT.attempt(lambda: _pit(check_pit(fit, **wide))),
-        PIT_GROUPS.attempt(lambda: _single_levels(fit, wide)),
-        GROUPS.attempt(lambda: _groups(fit, common)),
-        CALIBRATION.attempt(lambda: _calibration(check_calibration(fit, **common))),
-        NEW_GROUPS.attempt(lambda: _new_groups(fit, common)),
-        TIME.attempt(lambda: _residual_time(context, wide)),
-    ]
+    with remembered_predictions(fit):
+        parts = [
+            STATISTICS.attempt(lambda: _statistics(check(fit, **common))),
+            DENSITY.attempt(lambda: _density(check_distribution(fit, **common))),
+            PIT.attempt(lambda: _pit(check_pit(fit, **wide))),
+            PIT_GROUPS.attempt(lambda: _single_levels(fit, wide)),
+            GROUPS.attempt(lambda: _groups(fit, common)),
+            CALIBRATION.attempt(lambda: _calibration(check_calibration(fit, **common))),
+            NEW_GROUPS.attempt(lambda: _new_groups(fit, common)),
+            TIME.attempt(lambda: _residual_time(context, wide)),
+        ]
     whole = joined(parts)
     intro = f"Data replicated from {DRAWS} posterior draws beside the data. A model that cannot give data like these misses something."
     return Section("predictive", "Posterior predictive checks", intro, whole.entries, whole.blocks)
@@ -236,7 +243,8 @@ def _too_many(outside: int, levels: int) -> bool:
 def _levels(fit: Fit, row: str, result: Result, whose: str) -> Part:
     """Return picture and table of levels."""
     factor, title = str(result.table["factor"].iloc[0]), f"{result.title}; replicated: {whose}"
-    caption = f"Mean of every level of {factor}, and the 95 % interval of replicated data of {whose}."
+    statistic = str(result.draws.attrs.get("statistic", "mean")).capitalize()
+    caption = f"{statistic} of every level of {factor}, and the 95 % interval of replicated data of {whose}."
     drawn = picture(f"{row}.{factor}", limited(fit, factor, lambda: plot_ppc(result, title=title)), f"{title}.", caption)
     return joined([drawn, Part(blocks=(Numbers(result, limit=20),))])
 
@@ -263,14 +271,13 @@ def _new_groups(fit: Fit, common: dict[str, Any]) -> Part:
 
 
 def _residual_time(context: Context, common: dict[str, Any]) -> Part:
-    """Return the autocorrelation of residuals along the column that is time, within the levels of the first grouping factor."""
+    """Return the autocorrelation of residuals along the column that is time, within the levels that are series."""
     if context.time is None:
-        return TIME.not_for("No column was named as time: report(fit, ..., time=NAME), or --time NAME.")
-    if not context.fit.design.groups:
+        return TIME.not_for(NO_TIME)
+    if context.series is None:
         return TIME.not_for(NO_GROUPS)
-    factor = context.fit.design.groups[0].name
-    result = check_autocorrelation(context.fit, context.time, factor=factor, **common)
-    return Part((_first_lag(result, f"{context.time} within {factor}"),), (Numbers(result),))
+    result = check_autocorrelation(context.fit, context.time, factor=context.series, **common)
+    return Part((_first_lag(result, f"{context.time} within {context.series}"),), (Numbers(result),))
 
 
 def _first_lag(result: Result, where: str) -> Entry:

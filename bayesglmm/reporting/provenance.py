@@ -158,7 +158,9 @@ def _data(context: Context) -> Entry:
     what = "the columns that the fit keeps" if context.data_hash is None else "the data given"
     same = found == fit.provenance.data_hash
     sizes = "".join(f", {len(g.levels)} levels of {g.name}" for g in fit.design.groups if g.position == 0)
-    detail = f"{len(fit.design.y)} rows{sizes}; SHA-256 of {what}: {found[:16]}, {'as fitted' if same else 'not as fitted'}."
+    order = "the rows that were fitted, only their order differs"
+    told = "as fitted" if same else order if context.data_reordered else "not as fitted"
+    detail = f"{len(fit.design.y)} rows{sizes}; SHA-256 of {what}: {found[:16]}, {told}."
     return DATA.entry(None, detail, "ok" if same else "attention")
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from bayesglmm.fit.quality import Check
 from bayesglmm.post.render import TextTable, format_number
 from bayesglmm.reporting.records import Cell, Formulas, Grid, Image, Numbers, Section
 from bayesglmm.reporting.text import harmless
@@ -120,8 +121,10 @@ def _finalize(value: Any) -> Any:
     return value if isinstance(value, Markup) or not isinstance(value, str) else harmless(value)
 
 
-def _number(value: float | None) -> str:
-    return NOTHING if value is None else format_number(value)
+def _value(check: Check) -> str:
+    if check.percent and check.value is not None:
+        return check.value_text or NOTHING
+    return _cell(check.value)
 
 
 def _style(kind: str) -> str:
@@ -169,7 +172,7 @@ def _data_uri(image: Image) -> Markup:
 
 
 _FILTERS: Final[dict[str, Callable[..., Any]]] = {
-    "number": _number,
+    "value": _value,
     "style": _style,
     "sign": _sign,
     "shown_verdict": _shown_verdict,

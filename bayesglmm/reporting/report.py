@@ -4,12 +4,16 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
+from bayesglmm.design.expressions import unknown_column
 from bayesglmm.design.table import read_table, to_frame
-from bayesglmm.errors import ArgumentError, BayesglmmError
+from bayesglmm.errors import ArgumentError, BayesglmmError, ColumnError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.fit.provenance import hash_frame, package_versions
 from bayesglmm.io.atomic import check_target, moved_when_whole, unwritable
@@ -20,9 +24,12 @@ from bayesglmm.reporting.outline import SECTIONS
 from bayesglmm.reporting.records import Entry, Section, not_run
 from bayesglmm.reporting.render import Page, render
 from bayesglmm.reporting.verdict import Summary, summarise
+from bayesglmm.spec.names import unquoted
 from bayesglmm.types import Verdict
 
 TWIN = ".json"
+ENDINGS = (".html", ".htm")
+"""Endings of a page."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +81,8 @@ class Report:
         counts = ", ".join(f"{count} {kind}" for kind, count in self.summary.counts if count)
         lines = [f"Verdict of the report: {self.verdict}. {self.summary.meaning}", f"Checks: {counts}."]
         lines += [f"  {row.entry.check.verdict}: {row.entry.check.id}. {row.action}" for row in self.summary.actions]
+        failed = ", ".join(f"{row.entry.check.id} ({row.entry.check.verdict})" for row in self.summary.failed)
+        lines += [f"Checks that are not ok: {failed}."] if failed else []
         return "\n".join([*lines, f"Written to {self.html} and {self.json}"])
 
 
@@ -95,7 +104,7 @@ def report(  # noqa: PLR0913 (one public call; all but two are keywords)
     fit
         A fit.
     path
-        The page; its twin for machines gets the same name with the ending ``.json``.
+        The page, ``.html`` or ``.htm``; its twin for machines gets the same name with the ending ``.json``.
     goal
         The question that the fit answers, in a sentence or two.
     title
@@ -103,8 +112,8 @@ def report(  # noqa: PLR0913 (one public call; all but two are keywords)
     data
         The table that was fitted, to prove that it is; None leaves the proof to the columns that the fit keeps.
     time
-        The column that is time: residuals of consecutive rows of a group are looked at along it. A formula does not say which column that
-        is, so without it this check is not run.
+        The column of the fit that is time: residuals of consecutive rows of a group are looked at along it, within the grouping factor with
+        most levels. A formula does not say which column that is, so without it this check is not run.
     force
         Whether existing files are replaced.
 
@@ -117,6 +126,8 @@ def report(  # noqa: PLR0913 (one public call; all but two are keywords)
     ------
     ArgumentError
         If an argument is not what it must be, a file exists and ``force`` is false, or one cannot be written; then neither file is.
+    ColumnError
+        If the fit keeps no column ``time``; names the nearest.
     BayesglmmError
         If ``data`` is no table with the columns of the fit.
 
@@ -127,8 +138,8 @@ def report(  # noqa: PLR0913 (one public call; all but two are keywords)
     for name, value in (("goal", goal), ("title", title), ("time", time)):
         if value is not None and not isinstance(value, str):
             raise ArgumentError(f"{name}={value!r} is no text", fix="give a string")
-    data_hash = None if data is None else _hash(fit, data)
-    return write_report(Context(fit, goal=goal, data_hash=data_hash, time=time), path, title=title, force=force)
+    context = Context(fit, goal=goal, time=time)
+    return write_report(context if data is None else _beside(context, data), path, title=title, force=force)
 
 
 def write_report(context: Context, path: str | os.PathLike[str], *, title: str | None = None, force: bool = False) -> Report:
@@ -143,10 +154,11 @@ def write_report(context: Context, path: str | os.PathLike[str], *, title: str |
 
     Raises
     ------
-    ArgumentError
+    ArgumentError, ColumnError
         As for :func:`report`.
     """
-    html, twin = _targets(path, force=force)
+    context = _with_time(context)
+    html, twin = report_targets(path, force=force)
     fit = context.fit
     sections = tuple(_made(name, make, context) for name, make in SECTIONS)
     heading = title or f"Report: {fit.spec.formula}"
@@ -157,19 +169,54 @@ def write_report(context: Context, path: str | os.PathLike[str], *, title: str |
     return made
 
 
-def _hash(fit: Fit, data: Any) -> str:
-    """Hash of the fit's columns in a table, rows with missing values left out where the fit left some out."""
+def _beside(context: Context, data: Any) -> Context:
+    """Add the hash of the fit's columns in a table, rows with missing values left out where the fit left some out."""
+    fit = context.fit
     table, _ = read_table(data, tuple(map(str, fit.frame.columns)), missing="drop" if fit.design.dropped.dropped else "error")
-    return hash_frame(to_frame(table))
+    given = to_frame(table)
+    found, kept = hash_frame(given), fit.provenance.data_hash
+    reordered = found != kept and hash_frame(fit.frame) == kept and hash_frame(_sorted(given)) == hash_frame(_sorted(fit.frame))
+    return replace(context, data_hash=found, data_reordered=reordered)
 
 
-def _targets(path: str | os.PathLike[str], *, force: bool) -> tuple[Path, Path]:
-    """Both files, when both can be written."""
-    html = check_target(path, force=force, error=ArgumentError)
-    twin = html.with_suffix(TWIN)
-    if twin == html:
-        raise ArgumentError("the page and its twin would be one file", where=str(html), fix="give the page another ending: report.html")
-    return html, check_target(twin, force=force, error=ArgumentError)
+def _sorted(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows in an order of their own, whatever it was: by numbers as numbers, by everything else as text."""
+    kinds = pd.api.types
+    plain = [not kinds.is_numeric_dtype(frame[c]) or kinds.is_bool_dtype(frame[c]) for c in frame.columns]
+    keys = [frame[c].astype(str) if text else frame[c].astype(float) for c, text in zip(frame.columns, plain, strict=True)]
+    return frame.iloc[np.lexsort([key.to_numpy() for key in keys])] if keys else frame
+
+
+def _with_time(context: Context) -> Context:
+    """Write the column that is time as the fit does; one that the fit does not keep is refused."""
+    if context.time is None:
+        return context
+    name, known = unquoted(context.time), [str(c) for c in context.fit.frame.columns]
+    if name not in known:
+        fix = f"{unknown_column(name, known).fix}; a fit keeps the columns that its formula uses"
+        raise ColumnError(f"the fit keeps no column {name!r}", where="time", fix=fix)
+    return replace(context, time=name)
+
+
+def report_targets(path: str | os.PathLike[str], *, force: bool = False) -> tuple[Path, Path]:
+    """Return the page and its twin, when both can be written.
+
+    Parameters
+    ----------
+    path, force
+        As for :func:`report`.
+
+    Raises
+    ------
+    ArgumentError
+        If the page has another ending than ``.html`` or ``.htm``, a file exists and ``force`` is false, or one cannot be written.
+    """
+    target = Path(path).expanduser()
+    if not os.path.isdir(target) and target.suffix.lower() not in ENDINGS:
+        fix = f"give it the ending {ENDINGS[0]}: {target.with_suffix(ENDINGS[0]).name}" if target.name else "name a file: report.html"
+        raise ArgumentError("a report is an HTML page", where=str(target), fix=fix)
+    html = check_target(target, force=force, error=ArgumentError, example="report.html")
+    return html, check_target(html.with_suffix(TWIN), force=force, error=ArgumentError)
 
 
 def _made(name: str, make: Callable[[Context], Section], context: Context) -> Section:

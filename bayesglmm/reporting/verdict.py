@@ -27,6 +27,12 @@ IMPORTANCE: Final = ("mcmc", "data", "ppc", "prov", "prior", "post", "marg", "mo
 cannot tell, then what the model does not fit."""
 
 
+def kind_of(entry: Entry) -> str:
+    """Return the verdict of a check, or ``shown`` where it has no rule that it could fail."""
+    check = entry.check
+    return CONTENT if check.verdict == "ok" and check.threshold == SHOWN else check.verdict
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A check where it stands.
@@ -50,8 +56,7 @@ class Row:
     @property
     def kind(self) -> str:
         """Verdict, or ``shown`` for a table or sentence without a rule: it is never counted as passed."""
-        check = self.entry.check
-        return CONTENT if check.verdict == "ok" and check.threshold == SHOWN else check.verdict
+        return kind_of(self.entry)
 
     @property
     def action(self) -> str:

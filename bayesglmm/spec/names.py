@@ -37,3 +37,9 @@ def named(text: str, known: Collection[str]) -> str:
         return text
     found = [name for name in known if name.replace(QUOTE, "") == text.replace(QUOTE, "")]
     return found[0] if len(found) == 1 else text
+
+
+def bare_names(known: Collection[str]) -> dict[str, str]:
+    """Return each name without any back-quotes, for keys and columns of tables; two names that would become one keep theirs."""
+    bare = {name: name.replace(QUOTE, "") for name in known}
+    return {name: short if list(bare.values()).count(short) == 1 else name for name, short in bare.items()}

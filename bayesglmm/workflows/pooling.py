@@ -21,6 +21,7 @@ from bayesglmm.naming import SIGMA
 from bayesglmm.numerics.covariance import covariance_matrix
 from bayesglmm.numerics.gls import RandomBlock, generalized_least_squares
 from bayesglmm.numerics.links import LINKS
+from bayesglmm.post.door import check_formula
 from bayesglmm.post.hierarchy import children_of, terms_of
 from bayesglmm.post.intervals import make_interval, summarise
 from bayesglmm.post.linear_predictor import GroupParameters, Parameters, fit_parameters
@@ -178,6 +179,7 @@ class _Factor:
 
 
 def _fitted(model: Fit | str, data: Any, options: dict[str, Any]) -> Fit:
+    check_formula(model, "a fit or a formula")
     if isinstance(model, str):
         return glmm(model, data, **options)
     if not isinstance(model, Fit):

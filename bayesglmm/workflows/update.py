@@ -10,9 +10,9 @@ import pandas as pd
 
 from bayesglmm.api import glmm
 from bayesglmm.bridge.bambi_priors import convert_priors
-from bayesglmm.design.prepare import family_and_link, prepare
+from bayesglmm.design.prepare import expression_of, family_and_link, prepare
 from bayesglmm.design.scaling import resolve_priors
-from bayesglmm.errors import ArgumentError, ColumnError, DesignWarning, PriorError
+from bayesglmm.errors import ArgumentError, ColumnError, DesignWarning, FormulaError, PriorError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.post.door import takes_fit
 from bayesglmm.spec.addresses import parse_address
@@ -72,6 +72,7 @@ def update(fit: Fit, formula: str | None = None, data: Any = None, **changes: An
     >>> bg.update(fit, ". ~ . - (1 | Subject) + (Days | Subject)", chains=8)  # doctest: +SKIP
     """
     _check_names(changes)
+    changes = {**changes, **_beside(fit, data, changes)}
     functions = {**fit.design.encoding.functions, **_mapping(changes, "functions")}
     parsed = parse_formula(_formula(fit, formula, changes, tuple(functions)), functions=tuple(functions))
     model = {**_model(fit, parsed, changes), "functions": functions}
@@ -86,6 +87,16 @@ def _check_names(changes: Mapping[str, Any]) -> None:
     for name in changes:
         if name not in _ARGUMENTS:
             raise ArgumentError(f"{name}= is no argument of a fit", fix=f"{nearest(name, _ARGUMENTS)}Arguments: {', '.join(_ARGUMENTS)}")
+
+
+def _beside(fit: Fit, data: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Weights and offset that are named anew, as expressions."""
+    table = fit.frame if data is None else data
+    try:
+        return {name: expression_of(changes[name], table) for name in ("weights", "offset") if name in changes}
+    except FormulaError as error:
+        more = "" if data is not None else ". A fit keeps only the columns that it used: for others pass the whole table, data=table"
+        raise FormulaError(error.what, where=error.where, fix=f"{error.fix or ''}{more}") from error
 
 
 def _mapping(changes: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -5,8 +5,9 @@ from collections.abc import Collection, Sequence
 from bayesglmm.errors import FormulaError
 from bayesglmm.spec.bars import has_bar
 from bayesglmm.spec.formula import ParsedFormula, parse_formula
-from bayesglmm.spec.terms import GroupTerm
+from bayesglmm.spec.terms import GroupTerm, Term
 from bayesglmm.spec.tokenizer import Token, split_top, tokenize
+from bayesglmm.spec.wilkinson import term_key
 
 type Piece = tuple[bool, tuple[Token, ...]]
 
@@ -34,7 +35,7 @@ def update_formula(old: ParsedFormula, text: str, *, functions: Collection[str] 
     Raises
     ------
     FormulaError
-        Outside the grammar, with ``.`` inside an expression, or with a group term or an offset taken away that is not there.
+        Outside the grammar, with ``.`` inside an expression, or with a term, a group term or an offset taken away that is not there.
     """
     tokens = tokenize(text)
     sides = split_top(tokens[:-1], "~")
@@ -46,7 +47,9 @@ def update_formula(old: ParsedFormula, text: str, *, functions: Collection[str] 
     removed = [text[p[0].start : p[-1].stop] for positive, p in pieces if not positive and _only_added(p)]
     kept = _without(old, [parse_formula(f"~ {r}", functions=functions) for r in removed])
     rest = [(positive, p) for positive, p in pieces if positive or not _only_added(p)]
-    parts = [f"{'+' if positive else '-'} {_replaced(text, piece, kept)}" for positive, piece in rest] or ["+ 1"]
+    written = [(positive, _replaced(text, piece, kept)) for positive, piece in rest]
+    _check_removed(old, written, functions)
+    parts = [f"{'+' if positive else '-'} {piece}" for positive, piece in written] or ["+ 1"]
     return f"{_response(old, text, left)} ~ {' '.join(parts).removeprefix('+ ')}"
 
 
@@ -88,6 +91,24 @@ def _without(old: ParsedFormula, removed: Sequence[ParsedFormula]) -> str:
                 raise FormulaError("an offset that is not in the model cannot be taken away", where=f"{OFFSET}({offset})")
             offsets.remove(offset)
     return " + ".join([old.fixed.text, *(g.text for g in groups), *(f"{OFFSET}({o})" for o in offsets)])
+
+
+def _check_removed(old: ParsedFormula, written: Sequence[tuple[bool, str]], functions: Collection[str]) -> None:
+    """Refuse to take away a term that is neither in the model nor among what is added to it."""
+    gone = [term for positive, piece in written if not positive for term in _terms(piece, functions)]
+    if not gone:
+        return
+    added = [term for positive, piece in written if positive for term in _terms(piece, functions)]
+    known = {term_key(term) for term in (*old.fixed.terms, *added)}
+    lost = next((term for term in gone if term_key(term) not in known), None)
+    if lost is not None:
+        listed = ", ".join(term.name for term in old.fixed.terms) or "none, but for the constant"
+        raise FormulaError("a term that is not in the model cannot be taken away", where=lost.name, fix=f"terms of the model: {listed}")
+
+
+def _terms(piece: str, functions: Collection[str]) -> tuple[Term, ...]:
+    """Terms of the fixed effects that a piece stands for."""
+    return parse_formula(f"~ {piece}", functions=functions).fixed.terms
 
 
 def _present(group: GroupTerm, groups: Sequence[GroupTerm]) -> GroupTerm:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -47,6 +48,7 @@ def validate(text):
 def test_the_schema_is_one(run):
     jsonschema.Draft202012Validator.check_schema(read_schema())
     assert json.loads(run("schema").stdout) == read_schema()
+    assert validate(run("schema", "--json").stdout) == {"command": "schema", "schema": read_schema()}
 
 
 @pytest.mark.parametrize(("name", "options"), [(n, o) for n, cases in DOCUMENTS.items() for o in cases], ids=str)
@@ -64,7 +66,10 @@ def test_documents_without_a_fit(run, name, options):
 
 def test_the_document_of_a_fit(run, sampler, csv):
     result = run("fit", "--formula", "y ~ year + (1 | id)", "--data", csv, "--family", "bernoulli", *FEW, "--report", "r.html", "--json")
-    assert validate(result.stdout)["report"] == "r.html"
+    document = validate(result.stdout)
+    assert (document["report"], document["report_verdict"]) == ("r.html", json.loads(Path("r.json").read_text())["verdict"])
+    result = run("fit", "--formula", "y ~ year + (1 | id)", "--data", csv, "--family", "bernoulli", *FEW, "--out", "a.nc", "--json")
+    assert validate(result.stdout)["report_verdict"] is None
 
 
 def test_every_command_is_covered():

@@ -41,7 +41,7 @@ def test_a_model_file_and_a_table(run, csv, sampler, tmp_path):
 
 
 def test_a_bundled_model(run, sampler):
-    result = run("fit", "cbpp", "--draws", 50)
+    result = run("fit", "cbpp", "--draws", 50, "--seed", 1)
     assert result.exit_code == 0
     assert load("fit.nc").spec.formula == "incidence | trials(size) ~ 1 + period + (1 | herd)"
 

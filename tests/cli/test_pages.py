@@ -72,12 +72,18 @@ def test_predictions_go_to_a_file(run, stored, tmp_path):
 
 def test_fit_with_report_in_one_go(run, sampler, csv, tmp_path):
     asked = ("--formula", "y ~ year + (1 | id)", "--data", csv, "--family", "bernoulli", *FEW)
-    assert run("fit", *asked, "--report", "r.html").exit_code == 0
+    result = run("fit", *asked, "--report", "r.html")
+    assert result.exit_code == 0
+    assert "Verdict of the report: " in result.stdout
+    assert "Written to r.html and r.json" in result.stdout
     assert (tmp_path / "r.html").read_text().lower().startswith("<!doctype html>")
     assert json.loads((tmp_path / "r.json").read_text())["verdict"] in ("ok", "attention", "do not use")
     sampler.calls.clear()
     refused = run("fit", *asked, "--out", "other.nc", "--report", "r.html")
     assert (refused.exit_code, sampler.calls) == (2, [])
+    refused = run("fit", *asked, "--out", "other.nc", "--report", "r.txt")
+    assert (refused.exit_code, sampler.calls) == (2, [])
+    assert "r.html" in refused.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

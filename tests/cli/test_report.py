@@ -1,6 +1,7 @@
 """``bayesglmm report``."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,20 @@ def test_json(run, stored, tmp_path):
     assert document["report"]["verdict"] in ("ok", "attention")
 
 
+def test_every_failed_check_is_named(run, bad):
+    text = run("report", bad).stdout
+    failed = json.loads(Path("report.json").read_text())["failed"]
+    assert len(failed) > 3
+    assert all(f"{check_id} (" in text for check_id in failed)
+
+
+def test_a_time_that_the_fit_does_not_keep_writes_nothing(run, stored, tmp_path):
+    result = run("report", stored, "--time", "yaer")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "did you mean 'year'" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_files_that_exist_stay(run, stored, tmp_path):
     (tmp_path / "report.html").write_text("mine")
     result = run("report", stored)
@@ -60,7 +75,7 @@ def test_the_gate_closes_only_on_what_may_not_be_used(run, stored, bad, tmp_path
     assert (tmp_path / "c.json").exists()
 
 
-@pytest.mark.parametrize("out", ["missing/r.html", "r.json"])
+@pytest.mark.parametrize("out", ["missing/r.html", "r.json", "r.txt", "."])
 def test_paths_that_cannot_be(run, stored, out):
     result = run("report", stored, "--out", out)
     assert (result.exit_code, result.stdout) == (2, "")

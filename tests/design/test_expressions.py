@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayesglmm.design.expressions import evaluate
+from bayesglmm.design.expressions import evaluate, unknown_column
 from bayesglmm.errors import BayesglmmError, ColumnError, FormulaError, MissingValueError
 from tests.tolerances import ALGEBRAIC
 
@@ -108,3 +108,7 @@ def test_any_text_is_evaluated_or_refused_in_our_words(text):
     except BayesglmmError:
         shape = (3,)
     assert shape == (3,)
+
+
+def test_without_columns_there_is_no_list_of_them():
+    assert unknown_column("x", []).fix == "Leave it out: no column is read here"

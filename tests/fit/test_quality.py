@@ -87,6 +87,16 @@ def test_the_worst_parameter_is_named_with_what_to_do():
     assert "mcmc.rhat = 1.2" in str(judge(replace(GOOD, rhat=np.array([1.0, 1.2]))))
 
 
+def test_shares_are_shown_as_percentages_where_the_threshold_is_one():
+    text = str(judge(replace(GOOD, mcse_share=np.array([0.0123, 0.0623]), **with_statistic("reached_max_treedepth", some(1.0)))))
+    assert "mcmc.mcse = 6.23% (< 5% of the posterior SD)" in text
+    assert "mcmc.depth = 100% (<= 1% of draws at the limit). 100% of draws." in text
+    assert "mcmc.depth = 0.0125" not in text
+    few = judge(replace(GOOD, **with_statistic("diverging", some(3 / 4000))))
+    assert "mcmc.divergences = 3 (0 draws ok, > 1% of the draws do not use). 3 of 4000 draws, 0.075%." in str(few)
+    assert few["mcmc.divergences"].value == 3.0
+
+
 def test_an_unknown_check_is_a_key_error():
     with pytest.raises(KeyError):
         judge(GOOD)["mcmc.magic"]

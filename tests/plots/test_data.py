@@ -138,3 +138,10 @@ def test_other_things_are_refused():
         plot_data(FORMULA, table(), kind="spaghetti")
     with pytest.raises(ColumnError):
         plot_data(FORMULA, table(), factor="centre")
+
+
+def test_zeros_and_ones_are_not_joined_by_lines():
+    for response, line in (("zero_one", "None"), ("y", "-")):
+        figure = plot_data(f"{response} ~ x + (1 | g)", table(), kind="subjects")
+        assert figure.axes[0].lines[0].get_linestyle() == line
+        assert [t.get_text() for t in figure.legends[0].get_texts()] == ["rows", "mean of the level"]

@@ -74,3 +74,10 @@ def test_what_has_no_lattice_is_refused():
         plot_lattice(lattice(make_fit("y ~ x + (1 | g)", frame, n_draws=2), groups=100))
     with pytest.raises(ArgumentError, match="no covariate"):
         plot_lattice(make_fit("y ~ 1 + (1 | g)", table()))
+
+
+def test_the_legend_says_what_is_shown_and_what_is_held():
+    title = plot_lattice(crossed_fit()).legends[0].get_title().get_text().replace("\n", " ")
+    assert title == "12 of 20 levels of g; each panel holds its level's own other covariates"
+    alone = plot_lattice(make_fit("y ~ x + (1 | g)", table(), n_draws=5)).legends[0].get_title().get_text()
+    assert alone == "12 of 20 levels of g"

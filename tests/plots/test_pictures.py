@@ -46,7 +46,10 @@ def test_a_caterpillar_is_ordered_by_size(family, scale):
     means = lines_of(figure.axes[0], COLOURS[1])[0].get_xdata()
     own = effects.table[effects.table["effect"] == "1"]["mean"]
     np.testing.assert_array_equal(means, np.sort(own))
-    assert [axes.get_xlabel() for axes in figure.axes] == ["intercept of g", "x of g"]
+    scales = {"bernoulli": "log odds", "poisson": "log of the mean", "gaussian": "units of y"}
+    assert [axes.get_xlabel() for axes in figure.axes] == [f"{name} of g (link scale)" for name in ("intercept", "x")]
+    labels = [axes.get_xlabel() for axes in bg.plot_caterpillar(fit_of(family)).axes]
+    assert labels == [f"{name} of g ({scales[family]})" for name in ("intercept", "x")]
 
 
 def test_zero_is_marked_for_random_effects_only():
@@ -111,7 +114,7 @@ def test_a_fit_is_drawn_as_its_default_result():
     np.testing.assert_array_equal(lines_of(axes, COLOURS[1])[0].get_ydata(), own["median"])
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("x", "probability of zero_one")
     levels = bg.plot_caterpillar(fit).axes
-    assert [a.get_xlabel() for a in levels] == ["intercept of g", "x of g"]
+    assert [a.get_xlabel() for a in levels] == ["intercept of g (log odds)", "x of g (log odds)"]
 
 
 def test_arrows_of_a_fit_have_the_ellipses_of_its_covariance():
@@ -136,3 +139,24 @@ def test_a_factor_stands_along_the_axis_at_its_levels():
     axes = bg.plot_spaghetti(bg.curves(crossed_fit(), "drug", groups=3)).axes[0]
     assert [t.get_text() for t in axes.get_xticklabels()] == ["a", "b", "c"]
     assert lines_of(axes, COLOURS[1])[0].get_xdata().tolist() == [0.0, 1.0, 2.0]
+
+
+def test_a_caterpillar_of_many_levels_has_a_height_that_fits_a_page():
+    rows = table(600)
+    axes = bg.plot_caterpillar(make_fit("y ~ x + (1 | g)", rows, n_draws=5)).axes[0]
+    assert rows["g"].nunique() > 60
+    assert axes.figure.get_figheight() == 6.0
+    assert axes.get_ylim() == (-1.0, rows["g"].nunique())
+
+
+def test_legends_name_ellipses_intervals_and_how_many_levels_are_shown():
+    fit = make_fit("y ~ x + (x | g)", table(), sd=[0.8, 0.4], n_draws=5)
+    words = {plot: [t.get_text() for t in plot(fit).legends[0].get_texts()] for plot in (bg.plot_shrinkage, bg.plot_modes_scatter)}
+    assert all("1 and 2 SDs of the effects' distribution" in found for found in words.values())
+    assert "95 % intervals" in words[bg.plot_modes_scatter]
+    assert "13 of 20 levels of g" in [t.get_text() for t in bg.plot_spaghetti(fit).legends[0].get_texts()]
+
+
+def test_only_one_panel_names_the_levels_that_all_share():
+    panels = bg.plot_caterpillar(fit_of("gaussian")).axes
+    assert [axes.yaxis.get_tick_params()["labelleft"] for axes in panels] == [True, False]

@@ -73,7 +73,7 @@ def test_a_measurement_has_distribution_functions():
     np.testing.assert_array_equal(y, result.table["observed"])
     assert set(result.table["ci_upper"].round(9)) <= set(band_of(axes)[:, 1].round(9))
     assert axes.get_yscale() == "linear"
-    assert axes.get_ylabel() == "share of rows up to this response"
+    assert axes.get_ylabel() == "share of rows up to this value"
 
 
 def test_many_counts_are_lines():
@@ -138,7 +138,7 @@ def test_what_cannot_be_drawn_is_refused():
     with pytest.raises(FamilyError, match="probability"):
         plot_ppc(fit, kind="calibration")
     with pytest.raises(ArgumentError, match="no grouping factor"):
-        plot_ppc(make_fit("y ~ x", table()))
+        plot_ppc(make_fit("y ~ x", table()), kind="groups")
     for given in (summary(fit), None):
         with pytest.raises(ArgumentError, match="check_groups"):
             plot_ppc(given)
@@ -147,3 +147,41 @@ def test_what_cannot_be_drawn_is_refused():
 @pytest.mark.parametrize("kind", ["groups", "distribution", "calibration", "statistics"])
 def test_they_render(kind, tmp_path):
     plot_ppc(fit_of("bernoulli"), kind=kind, title="a $ title").savefig(tmp_path / "ppc.png")
+
+
+def many_fit():
+    rows = pd.DataFrame({"id": np.repeat([f"p{k:03d}" for k in range(100)], 2), "high": np.tile([0, 1, 1, 1], 50)})
+    return make_fit("high ~ 1 + (1 | id)", rows, family="bernoulli", n_draws=15)
+
+
+def test_many_levels_have_thin_lines_under_the_medians_and_no_names():
+    axes = plot_ppc(check_groups(many_fit())).axes[0]
+    few = plot_ppc(check_groups(fit_of("bernoulli"))).axes[0]
+    assert axes.collections[0].get_linewidth()[0] < few.collections[0].get_linewidth()[0]
+    (median,) = labelled(axes, "median of replicated data")
+    (dots,) = labelled(axes, "observed")
+    assert median.get_zorder() > dots.get_zorder() > axes.collections[0].get_zorder()
+    assert dots.get_markersize() < labelled(few, "observed")[0].get_markersize()
+    assert not axes.get_yticklabels()
+    assert axes.get_ylim() == (-1.0, 100.0)
+    assert axes.get_xlabel() == "mean of high per level"
+
+
+@pytest.mark.parametrize(("statistic", "words"), [("mean", "mean"), ("sd", "standard deviation"), ("zeros", "share of zeros")])
+def test_the_statistic_and_the_response_are_named(statistic, words):
+    axes = plot_ppc(check_groups(fit_of("poisson"), statistic=statistic)).axes[0]
+    assert axes.get_xlabel() == f"{words} of count per level"
+    assert plot_ppc(check_distribution(fit_of("poisson"))).axes[0].get_xlabel() == "count"
+    assert plot_ppc(check_distribution(fit_of("gaussian"))).axes[0].get_xlabel() == "y"
+
+
+def test_a_rootogram_of_zeros_and_ones_has_two_ticks():
+    axes = plot_ppc(check_distribution(fit_of("bernoulli"))).axes[0]
+    low, high = axes.get_xlim()
+    assert [t for t in axes.get_xticks() if low <= t <= high] == [0.0, 1.0]
+
+
+def test_without_groups_the_distribution_is_drawn():
+    alone = make_fit("y ~ x", table(), n_draws=15)
+    assert plot_ppc(alone).axes[0].get_ylabel() == "share of rows up to this value"
+    assert plot_ppc(fit_of("poisson")).axes[0].get_ylabel() == "g"

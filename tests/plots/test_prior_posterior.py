@@ -93,7 +93,7 @@ def test_a_prior_without_bound_is_drawn_where_it_is_finite(tmp_path):
 def test_a_dollar_sign_in_a_label_is_text():
     frame = table().rename(columns={"x": "x$_1$"})
     figure = plot_prior_posterior(make_fit("y ~ `x$_1$` + (1 | g)", frame))
-    assert panels_of(figure)[1].get_title().startswith(r"`x\$_1\$`")
+    assert panels_of(figure)[1].get_title().startswith(r"x\$_1\$")
 
 
 @pytest.mark.parametrize("given", [None, "fit"])

@@ -64,3 +64,9 @@ def test_other_things_are_refused():
 
 def test_they_render(tmp_path):
     plot_structure(crossed_fit(), title="a $ title").savefig(tmp_path / "structure.png")
+
+
+def test_the_picture_says_how_many_rows_it_shows():
+    axes = plot_structure(crossed_fit(), factor="h", levels=["q", "r", "s"]).axes[1]
+    total = sum(int((crossed_fit().frame["h"] == level).sum()) for level in ("q", "r", "s"))
+    assert axes.get_xlabel() == f"rows of levels of h (24 of {total})"

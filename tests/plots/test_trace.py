@@ -108,3 +108,13 @@ def test_pyplot_keeps_no_figure():
 @pytest.mark.parametrize("plot", [plot_trace, plot_rank])
 def test_they_render(plot, tmp_path):
     plot(crossed_fit(n_chains=4), title="a $ title").savefig(tmp_path / "trace.png")
+
+
+def test_pictures_leave_out_the_quotes_of_formulas():
+    rows = table().rename(columns={"x": "dose of a"})
+    fit = make_fit("y ~ `dose of a` + (1 | g)", rows, n_chains=4)  # four parameters: all are drawn
+    for plot in (plot_trace, plot_rank):
+        titles = [a.get_title(loc="left") for a in plot(fit).axes]
+        assert any(t.startswith("dose of a ") for t in titles)
+        assert not any("`" in t for t in titles)
+    assert plot_rank(fit).get_supylabel() == "draws in a bin of ranks"

@@ -41,6 +41,16 @@ def test_random_effects_by_factor_level_and_effect():
     assert ranef(make_fit("y ~ x", table())) == {}
 
 
+def test_factors_are_named_without_back_quotes():
+    data = table().assign(**{"my school": table()["h"], "a:b": table()["h"], "a": table()["h"], "b": table()["drug"]})
+    fit = make_fit("y ~ x + (x | `my school`) + (1 | `my school`:drug)", data)
+    assert list(ranef(fit)) == ["my school", "my school:drug"]
+    assert ranef(fit)["my school"].index.name == "my school"
+    assert VarCorr(fit)["factor"].tolist() == ["my school"] * 3 + ["my school:drug", "Residual"]
+    two = make_fit("y ~ x + (1 | a:b) + (1 | `a:b`)", data)
+    assert list(ranef(two)) == ["a:b", "`a:b`"]
+
+
 def test_variances_and_correlations():
     fit = make_fit("y ~ x + (drug | g) + (1 | h)", table(), aux={"sigma": 2.0})
     found, draws = VarCorr(fit), parameters(fit)

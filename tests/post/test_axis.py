@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import bayesglmm as bg
 from bayesglmm import naming
 from bayesglmm.errors import ArgumentError
 from bayesglmm.post import curves
-from bayesglmm.post.axis import axis_rows, default_covariate, default_grid, effect_cells, mean_words, spaced_times, targets_of
+from bayesglmm.post.axis import axis_rows, default_covariate, default_grid, effect_cells, link_words, mean_words, spaced_times, targets_of
 from bayesglmm.post.effect_covariance import effect_covariance
 from tests.fits import make_fit
 from tests.post.makers import crossed_fit, table
@@ -98,3 +99,22 @@ def test_effects_of_different_terms_are_uncorrelated():
 def test_an_effect_that_is_not_there_is_refused(factor, effect):
     with pytest.raises(ArgumentError, match="has no random effect"):
         effect_covariance(crossed_fit(), factor, ("1", effect))
+
+
+@pytest.mark.parametrize("draw", [bg.curves, bg.lattice])
+def test_a_model_without_a_covariate_says_so(draw):
+    with pytest.raises(ArgumentError, match=r"no covariate to draw along.*y ~ 1 \+ \(1 \| g\).*add a covariate"):
+        draw(make_fit("y ~ 1 + (1 | g)", table(), n_draws=5), "g")
+
+
+@pytest.mark.parametrize(
+    ("formula", "options", "words"),
+    [
+        ("zero_one ~ x + (1 | g)", {"family": "bernoulli"}, "log odds"),
+        ("zero_one ~ x + (1 | g)", {"family": "bernoulli", "link": "probit"}, "probit scale"),
+        ("count ~ x + (1 | g)", {"family": "poisson"}, "log of the mean"),
+        ("y ~ x + (1 | g)", {}, "units of y"),
+    ],
+)
+def test_the_scale_of_the_predictor_has_a_name(formula, options, words):
+    assert link_words(make_fit(formula, table(), n_draws=2, **options)) == words

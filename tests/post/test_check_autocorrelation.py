@@ -77,7 +77,14 @@ def test_times_may_be_numbers_dates_or_a_column():
 def test_lags_without_pairs_and_tied_times_are_told():
     found = check_autocorrelation(exact_fit(6, groups=30, size=3), "time")
     assert found.table["lag"].tolist() == [1, 2]
-    assert any("3, 4, 5 apart: left out" in note for note in found.notes)
+    assert any(note.endswith("has rows more than 2 apart: longer lags are left out.") for note in found.notes)
+
+
+def test_many_lags_without_pairs_need_no_long_note():
+    found = check_autocorrelation(exact_fit(6, groups=30, size=3), "time", lags=50)
+    assert found.table["lag"].tolist() == [1, 2]
+    (note,) = [note for note in found.notes if "left out" in note]
+    assert len(note) < 100
     tied = check_autocorrelation(exact_fit(6, groups=30, size=3), np.zeros(90))
     assert any("60 rows share level and time" in note for note in tied.notes)
 

@@ -135,3 +135,25 @@ def test_wrong_arguments_are_refused():
         check_groups(crossed_fit(), statistic="median")
     with pytest.raises(ArgumentError, match="has no grouping factor"):
         check_groups(make_fit("y ~ x", table()))
+
+
+def binomial_fit():
+    """Rows of a level with very different numbers of trials, so that counts per row say nothing of shares."""
+    rows = pd.DataFrame({"g": ["a", "a", "b", "b"], "y": [1, 18, 4, 2], "n": [2, 90, 5, 5]})
+    return make_fit("y | trials(n) ~ 1 + (1 | g)", rows, family="binomial", spread=0.0, b=np.zeros((2, 1)))
+
+
+def test_the_mean_of_a_binomial_level_is_its_share_of_successes():
+    result = check_groups(binomial_fit())
+    np.testing.assert_allclose(result.table["observed"], [19 / 92, 6 / 10], rtol=ALGEBRAIC)
+    assert result.table["ci_upper"].max() <= 1.0
+    assert any("successes of all its rows over all their trials" in note for note in result.notes)
+    assert "share of successes of each level" in result.title
+    assert result.draws.attrs == {"statistic": "share of successes", "response": "y"}
+
+
+@pytest.mark.parametrize(("statistic", "expected"), [("sd", [17 / np.sqrt(2.0), np.sqrt(2.0)]), ("zeros", [0.0, 0.0])])
+def test_other_statistics_of_a_binomial_level_are_of_counts(statistic, expected):
+    result = check_groups(binomial_fit(), statistic=statistic)
+    np.testing.assert_allclose(result.table["observed"], expected, rtol=ALGEBRAIC)
+    assert any("counts of successes" in note for note in result.notes)

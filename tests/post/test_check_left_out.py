@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import special
 
-from bayesglmm.post import check_left_out
+from bayesglmm.post import check_left_out, check_rows
 from bayesglmm.post.check_calibration import check_calibration
 from bayesglmm.post.check_left_out import leave_out
 from bayesglmm.post.check_pit import check_pit
@@ -15,7 +15,7 @@ from bayesglmm.post.pit import pit_residuals
 from tests.fits import make_fit
 from tests.post.check_cases import exact_binary_fit, exact_fit, exact_pit, false_alarms, rows_of, with_posterior
 from tests.post.makers import crossed_fit, table
-from tests.tolerances import REFERENCE
+from tests.tolerances import ALGEBRAIC, REFERENCE
 
 
 def left_out(fit, which=None):
@@ -145,3 +145,22 @@ def test_other_responses_have_laws(formula, options):
     assert np.all(found.below <= found.upto)
     assert np.all(found.square >= np.square(found.mean) * (1.0 - REFERENCE))
     assert np.isfinite(found.mean).all()
+
+
+@pytest.mark.parametrize("loo", [True, False])
+def test_predictions_are_made_once_for_all_checks_in_a_block(monkeypatch, loo):
+    fit, other, made = crossed_fit(), crossed_fit(), []
+    inner = check_rows._predict_rows
+    monkeypatch.setattr(check_rows, "_predict_rows", lambda *given: made.append(given) or inner(*given))
+    some = np.array([3, 50, 7])
+    plain = check_rows.predict_rows(fit, 20, loo=loo, which_rows=some)
+    with check_rows.remembered_predictions(fit):
+        for _ in range(2):
+            kept = check_rows.predict_rows(fit, 20, loo=loo, which_rows=some)
+            check_rows.predict_rows(fit, 20, loo=loo)
+        check_rows.predict_rows(other, 20, loo=loo, which_rows=some)
+    assert len(made) == 3  # outside; once for all rows; another fit
+    for name in ("fitted", "below", "upto", "mean", "square"):
+        np.testing.assert_allclose(getattr(kept, name), getattr(plain, name), rtol=ALGEBRAIC)
+    check_rows.predict_rows(fit, 20, loo=loo)
+    assert len(made) == 4

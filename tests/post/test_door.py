@@ -74,6 +74,57 @@ def test_a_missing_target_is_told_with_the_four_there_are(name, arguments):
     assert all(f"'{target}'" in str(raised.value) for target in TARGETS)
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "what", "example"),
+    [
+        ("shares", {}, "threshold is missing", r"shares\(fit, threshold=0\.0\)"),
+        ("contrasts", {"target": "group"}, "variable is missing", r"contrasts\(fit, variable='x', target='population'\)"),
+        ("contrasts", {}, "variable and target are missing", r"contrasts\(fit, variable='x', target='population'\)"),
+        ("implied_covariance", {}, "times is missing", r"implied_covariance\(fit, times=\[0, 1, 2\]\)"),
+        ("variance_change", {}, "fit is missing", r"variance_change\(null_fit, fit=fit\)"),
+        ("hypothesis", {}, "hypotheses is missing", r"hypothesis\(fit, hypotheses='x > 0'\)"),
+        ("save", {}, "path is missing", r"save\(fit, path='fit\.nc'\)"),
+    ],
+)
+def test_what_else_is_missing_is_told_with_a_call(name, given, what, example):
+    with pytest.raises(ArgumentError, match=rf"{what}.*Where: {name}\(\)\. What to do: for example {example}"):
+        getattr(bg, name)(crossed_fit(), **given)
+
+
+@pytest.mark.parametrize("name", TAKING_A_FIT)
+def test_no_function_leaves_a_missing_argument_to_python(name):
+    for missing in rest(name):
+        arguments = {key: "x" for key in rest(name) if key != missing}
+        with pytest.raises(ArgumentError, match=f"{missing} is missing"):
+            getattr(bg, name)(crossed_fit(), **arguments)
+
+
+def test_a_missing_first_fit_is_told_too():
+    with pytest.raises(ArgumentError, match="null_fit is missing"):
+        bg.variance_change(fit=crossed_fit())
+
+
+def test_the_example_names_a_column_of_the_fit():
+    with pytest.raises(ArgumentError, match="variable='my x'"):
+        bg.curves(quoted_fit())
+
+
+@pytest.mark.parametrize("wrong", ["fits/one.nc", Path("fits/one.nc")])
+@pytest.mark.parametrize("name", ["pooling", "prior_summary", "prior_predictive"])
+def test_a_file_in_place_of_a_model_is_to_be_loaded(name, wrong):
+    with pytest.raises(ArgumentError, match=r"a formula is needed, not a .*load\('fits.*one\.nc'\)"):
+        getattr(bg, name)(wrong, table())
+    with pytest.raises(ArgumentError, match=r"read it first, load_spec\('model\.toml'\)"):
+        getattr(bg, name)("model.toml", table())
+
+
+def test_what_is_no_path_is_not_loaded():
+    with pytest.raises(ArgumentError, match=r"not an object of type Fit.*use this fit as it is"):
+        bg.load(crossed_fit())
+    with pytest.raises(ArgumentError, match=r"path of a file is needed, not an object of type NoneType.*load\('fit.nc'\)"):
+        bg.load(None)
+
+
 def test_what_python_refuses_it_refuses_still():
     with pytest.raises(TypeError, match="unexpected keyword argument 'typo'"):
         bg.means(crossed_fit(), target="population", typo=1)

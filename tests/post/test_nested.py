@@ -253,3 +253,43 @@ class TestTheVariableIsAFactor:
         found = bg.pairwise(fit, "number", [0, 3], {"batch": "B", "x": 0.0}, target="group", scale="link")
         b = parameters(fit).groups[1].b[:, :, 0]
         np.testing.assert_allclose(draws_of(found, "contrast")[:, 0], b[:, 7] - b[:, 4], rtol=1e-9)  # a subtraction of logits
+
+
+class TestLinesOfSingleLevels:
+    """A child's line has its parent's effects, as its mean has; a crossed factor stays at zero."""
+
+    xs = (-1.0, 0.0, 2.0)
+
+    def test_curves_are_the_means_of_the_child(self):
+        fit = implicit_fit()
+        result = bg.curves(fit, "x", values=self.xs, factor="sample", groups=["B1", "A0"])
+        for level in ("B1", "A0"):
+            line = result.table[result.table["level"] == level]
+            means = bg.means(fit, {"x": list(self.xs), "sample": level}, target="group").table
+            np.testing.assert_allclose(line["mean"], means["mean"], rtol=ALGEBRAIC)
+        said = "The line of a single group of sample has the random effects of the batch that it belongs to."
+        assert said in result.notes
+        assert not any("at zero" in note for note in result.notes)
+
+    def test_the_lattice_too(self):
+        fit = implicit_fit()
+        result = bg.lattice(fit, "x", factor="sample", groups=["B1", "C2"])
+        for level in ("B1", "C2"):
+            line = result.table[(result.table["level"] == level) & (result.table["kind"] == "group")]
+            means = bg.means(fit, {"x": line["x"].tolist(), "sample": level}, target="group").table
+            np.testing.assert_allclose(line["mean"], means["mean"], rtol=ALGEBRAIC)
+        assert "The line of a single level of sample has the random effects of the batch that it belongs to." in result.notes
+
+    def test_a_parent_has_no_child_and_a_crossed_factor_is_at_zero(self):
+        fit = make_fit("zero_one ~ x + (1 | batch/cask) + (1 | h)", casks(), family="bernoulli", beta=[0.2, 0.5], n_draws=5)
+        draws = parameters(fit)
+        batch, cell = (next(k for k, g in enumerate(fit.design.groups) if g.name == name) for name in ("batch", "batch:cask"))
+        parent = bg.curves(fit, "x", values=[0.0], factor="batch", groups=["B"])
+        wanted = special.expit(draws.beta[:, 0] + draws.groups[batch].b[:, 1, 0])
+        np.testing.assert_allclose(draws_of(parent, "curve")[:, 0], wanted, rtol=ALGEBRAIC)
+        assert any("effects of batch:cask, h are at zero" in note for note in parent.notes)
+        child = bg.curves(fit, "x", values=[0.0], factor="batch:cask", groups=["B:e"])
+        b = draws.groups[cell].b[:, fit.design.groups[cell].levels.index("B:e"), 0]
+        wanted = special.expit(draws.beta[:, 0] + draws.groups[batch].b[:, 1, 0] + b)
+        np.testing.assert_allclose(draws_of(child, "curve")[:, 0], wanted, rtol=ALGEBRAIC)
+        assert any("effects of h are at zero" in note for note in child.notes)

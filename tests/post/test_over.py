@@ -218,7 +218,7 @@ def test_the_levels_of_an_averaged_factor_are_not_read():
 
 
 def test_an_unseen_level_of_a_given_factor_is_refused():
-    with pytest.raises(LevelError, match=r"h: 'z'.*name this factor in it"):
+    with pytest.raises(LevelError, match=r"h: 'z'.*leave h out of at and name h in over"):
         bg.means(crossed_fit(), {"h": "z"}, target="population", over=["g"])
 
 

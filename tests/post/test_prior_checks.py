@@ -19,6 +19,12 @@ def checked(formula, family, priors=None, *, draws=1000, link=None):
     return prior_checks(prepare(make_spec(formula, family=record.name, link=function.name, priors=priors or {}), table()), draws=draws)
 
 
+@pytest.mark.parametrize("given", ["x", None, 3])
+def test_what_has_no_priors_is_refused(given):
+    with pytest.raises(ArgumentError, match="a Fit is needed"):
+        prior_checks(given)
+
+
 @pytest.mark.parametrize(("link", "scale"), [("logit", np.log(99.0)), ("probit", stats.norm.ppf(0.99)), ("cauchit", np.tan(np.pi * 0.49))])
 def test_saturated_is_the_mass_beyond_one_and_ninety_nine_percent(link, scale):
     """Intercept and SD nearly fixed: the predictor is N(0, 1 + 2^2), and the links are symmetric."""

@@ -9,7 +9,7 @@ import pytest
 import bayesglmm as bg
 from bayesglmm.errors import ArgumentError, DesignWarning
 from bayesglmm.post.intervals import make_interval, summarise
-from bayesglmm.post.ranges import LARGEST, overflow_notes, range_notes, summarise_means
+from bayesglmm.post.ranges import LARGEST, ends_of_means, overflow_notes, range_notes, summarise_means
 from tests.fits import make_fit
 from tests.post.makers import crossed_fit, table
 from tests.tolerances import ALGEBRAIC
@@ -18,7 +18,11 @@ AGES = float(table()["age"].min()), float(table()["age"].max())
 
 
 def age_fit(**options):
-    return make_fit("count ~ age + drug + (1 | g)", table(), family="poisson", beta={"age": 0.05}, **{"n_draws": 10, **options})
+    return make_fit("count ~ age + drug + (1 | g)", table(), family="poisson", **{"beta": {"age": 0.05}, "n_draws": 10, **options})
+
+
+def slope_fit():
+    return make_fit("y ~ x + (age | g)", table(), n_draws=10)
 
 
 def extrapolated(result) -> list[str]:
@@ -42,6 +46,7 @@ CALLS = {
     "heterogeneity": lambda fit: bg.heterogeneity(fit, {"age": AGES[1] + 40.0}),
     "shares": lambda fit: bg.shares(fit, {"age": AGES[1] + 40.0}, threshold=1.0),
     "variance_partition": lambda fit: bg.variance_partition(fit, {"age": AGES[1] + 40.0}),
+    "implied_covariance": lambda fit: bg.implied_covariance(slope_fit(), [30.0, AGES[1] + 40.0]),
 }
 
 
@@ -62,6 +67,8 @@ def test_a_number_outside_the_data_is_noted_with_column_value_and_range(call):
         lambda fit: bg.slopes(fit, "age", {"age": list(AGES)}, target="population"),
         lambda fit: bg.slopes(fit, "age", target="population"),
         lambda fit: bg.curves(fit, "age", groups=1),
+        lambda fit: bg.implied_covariance(slope_fit(), list(AGES)),
+        lambda fit: bg.implied_covariance(make_fit("y ~ age + (1 | g)", table(), n_draws=10), [0.0, 999.0], variable="age"),
     ],
 )
 def test_rows_within_the_data_need_no_note(call):
@@ -118,6 +125,39 @@ class TestOverflow:
     def test_curves(self):
         result = bg.curves(age_fit(), "age", values=[30.0, self.FAR], groups=1)
         assert any(n.startswith("Rows 1, 3, 5 of the table") for n in result.notes)
+
+    @pytest.mark.parametrize("kind", ["eti", "hdi"])
+    @pytest.mark.parametrize("of", ["level", "slope"])
+    def test_ends_of_heterogeneity_are_infinite_without_a_warning_of_numpy_and_say_so(self, of, kind):
+        """A slope of 1000 has an exponential that no number holds either."""
+        fit = age_fit(beta={"age": 1000.0 if of == "slope" else 0.05}, spread=0.001)
+        at, variable = ({"age": 30.0}, "age") if of == "slope" else ({"age": [30.0, self.FAR]}, None)
+        result = bg.heterogeneity(fit, at, of=of, variable=variable, ci_kind=kind)
+        numbers = result.table.iloc[:, -9:].to_numpy(dtype=float)
+        assert not np.isnan(numbers).any()
+        assert np.isinf(numbers[-1]).all()
+        assert np.isfinite(numbers[:-1]).all()
+        assert [n for n in result.notes if n.startswith(f"Row {len(numbers) - 1} of the table (counted from 0): an end is beyond 1e+300")]
+
+    def test_ends_of_heterogeneity_within_range_need_no_note(self):
+        assert not any("an end is beyond" in n for n in bg.heterogeneity(age_fit(), {"age": 30.0}).notes)
+
+    def test_an_end_among_finite_and_infinite_draws(self):
+        draws = np.concatenate([np.linspace(1.0, 60.0, 60), np.full(40, np.inf)])[:, None]
+        lower, upper = ends_of_means(draws, make_interval(0.95, "eti"))
+        assert upper[0] == np.inf
+        assert lower[0] == pytest.approx(np.quantile(np.linspace(1.0, 60.0, 60), 0.025 * 99 / 59), rel=ALGEBRAIC)
+
+    def test_compared_targets(self):
+        result = bg.compare_targets(age_fit(spread=0.001), at={"age": [30.0, self.FAR]})
+        mean = result.table["mean"].to_numpy()
+        assert np.isfinite(mean[:4]).all()
+        assert np.isinf(mean[4:6]).all()
+        assert np.isnan(mean[6:]).all()
+        (noted,) = [n for n in result.notes if "which no number holds" in n]
+        assert noted.startswith("Rows 4, 5 of the table")
+        assert "A difference or a ratio is missing where a mean is infinite in some draw." in result.notes
+        assert not any("denominator is zero" in n for n in result.notes)
 
     def test_ends_lie_among_finite_and_infinite_draws(self):
         draws = np.concatenate([np.linspace(1.0, 60.0, 60), np.full(40, np.inf)])[:, None]

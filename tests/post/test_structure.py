@@ -144,3 +144,29 @@ def test_without_groups_there_is_no_z():
         row_covariance(make_fit("y ~ x", table(), n_draws=2))
     with pytest.raises(ArgumentError, match="rows=0"):
         structure(FORMULA, table(), rows=0)
+
+
+def test_rows_of_several_children_of_a_level_are_shown():
+    rows = table(240).assign(a=np.repeat(["s", "t"], 120), b=np.tile(np.repeat(list("klmnop"), 20), 2))
+    fit = make_fit("y ~ x + (1 | a) + (1 | a:b)", rows, sd={"a": [1.0], "a:b": [0.5]}, n_draws=5)
+    result = row_covariance(fit, factor="a")
+    at = result.draws["row"].to_numpy()
+    assert len(at) == len(set(at)) == MOST_ROWS
+    children = rows.loc[at, ["a", "b"]].value_counts()
+    assert len(children) == 12
+    assert set(children) == {2}
+    covariance = result.draws["covariance"].mean(("chain", "draw")).to_numpy()
+    same_child = (rows.loc[at, "b"].to_numpy()[:, None] == rows.loc[at, "b"].to_numpy()) & (at[:, None] // 120 == at // 120)
+    same_parent = at[:, None] // 120 == at // 120
+    assert covariance[same_child & ~np.eye(len(at), dtype=bool)].min() > covariance[same_parent & ~same_child].max() > 0.0
+    assert "Rows of nested levels, spaced evenly, 24 of 240." in result.notes
+    assert result.draws.attrs["rows"] == 240
+
+
+def test_more_children_than_rows_are_spaced_evenly():
+    rows = table(240).assign(a=np.repeat(["s", "t"], 120), b=np.tile(np.repeat([f"c{k:02d}" for k in range(30)], 4), 2))
+    fit = make_fit("y ~ x + (1 | a) + (1 | a:b)", rows, n_draws=5)
+    at = row_covariance(fit, factor="a").draws["row"].to_numpy()
+    shown = rows.loc[at[at < 120], "b"]
+    assert shown.value_counts().tolist() == [2] * 6
+    assert (shown.iloc[0], shown.iloc[-1]) == ("c00", "c29")

@@ -283,3 +283,12 @@ def test_impossible_updates_are_refused():
         update_subject(make_fit("y ~ x", table()), OWN)
     with pytest.raises(ArgumentError, match="no grouping factor"):
         update_subject(make_fit("y ~ x", table()), None, at=AT)
+
+
+@pytest.mark.parametrize(("rows", "words"), [(1, "1 row of"), (2, "2 rows of")])
+def test_rows_are_counted_in_words_that_fit(rows, words):
+    own = table().iloc[:rows].assign(g="new")
+    fit = make_fit("zero_one ~ x + drug + (1 | g)", table(), family="bernoulli", n_draws=5)
+    result = update_subject(fit, own, seed=1)
+    assert f"updated by {words} its own" in result.title
+    assert any(note.startswith(f"{words} new; its effects") for note in result.notes)

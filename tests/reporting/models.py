@@ -66,5 +66,5 @@ def keeps_the_rules(section, ids):
             assert block.caption
 
 
-def context_of(fit) -> Context:
-    return Context(fit, seed=3)
+def context_of(fit, time: str | None = None) -> Context:
+    return Context(fit, seed=3, time=time)

@@ -32,6 +32,47 @@ def test_groups_of_one_row():
     assert (good.verdict, good.value) == ("ok", 0.0)
 
 
+@pytest.mark.parametrize(("formula", "rows", "verdict"), [("x | g", 2, "attention"), ("x | g", 3, "ok"), ("1 | g", 2, "ok")])
+def test_levels_with_no_more_rows_than_random_effects(formula, rows, verdict):
+    few = table().assign(g=[f"g{i // rows}" for i in range(120)])
+    check = check_of(section(f"y ~ x + ({formula})", few), "data.group_sizes")
+    assert (check.verdict, check.value) == (verdict, float(verdict == "attention"))
+
+
+def test_random_effects_of_all_terms_of_a_factor_are_counted():
+    few = table().assign(g=[f"g{i // 3}" for i in range(120)])
+    check = check_of(section("y ~ x + age + (1 | g) + (0 + x | g) + (0 + age | g)", few), "data.group_sizes")
+    assert (check.verdict, check.detail) == ("attention", "Most in g: 40 of 40 levels, random effects per level: 3.")
+
+
+def timed(times, formula="y ~ visit + (1 | g)"):
+    fit = make_fit(formula, table().assign(visit=times), n_draws=20)
+    return check_of(data.section(context_of(fit, time="visit")), "data.time_order")
+
+
+def test_no_row_of_a_group_has_the_time_of_another_one():
+    t = table()
+    visit = t.groupby("g").cumcount().to_numpy(dtype=float)
+    assert (timed(visit).verdict, timed(visit).value) == ("ok", 0.0)
+    second = int(np.flatnonzero(t["g"] == t["g"].iloc[0])[1])
+    visit[second] = visit[0]
+    check = timed(visit)
+    assert (check.verdict, check.value) == ("attention", 1.0)
+    assert f"first: {t['g'].iloc[0]} at 0.0" in check.detail
+
+
+def test_times_are_compared_within_the_factor_with_most_levels():
+    visit = table().groupby("g").cumcount().to_numpy(dtype=float)
+    check = timed(visit, "y ~ visit + (1 | h) + (1 | g)")
+    assert check.verdict == "ok"
+    assert "within the levels of g" in check.detail
+
+
+def test_times_that_are_not_named_and_models_without_groups_have_no_order():
+    assert "time=NAME" in check_of(section("y ~ x + (1 | g)", table()), "data.time_order").detail
+    assert "no grouping factor" in timed(np.arange(120.0), "y ~ visit").detail
+
+
 def test_few_levels_are_named():
     check = check_of(section("y ~ x + (1 | g) + (1 | h)", table(), family="gaussian"), "data.few_levels")
     assert (check.verdict, check.value) == ("attention", 4.0)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
+from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.quality import QUADRATURE_ERROR
 from bayesglmm.reporting import curves, marginal
 from bayesglmm.reporting.marginal import RULES, section
@@ -58,14 +59,14 @@ def test_the_interval_of_the_mean_and_the_range_of_subjects_are_two():
     assert f"95 % of subjects are in {ends[0]} to {ends[1]}" in detail
 
 
-@pytest.mark.parametrize(("spread_of_slopes", "verdict"), [(2.0, "attention"), (0.1, "ok")])
-def test_slopes_of_both_signs_ask_for_attention(spread_of_slopes, verdict):
+@pytest.mark.parametrize(("spread_of_slopes", "both"), [(2.0, True), (0.1, False)])
+def test_slopes_of_both_signs_are_told_with_the_share_of_the_other_sign(spread_of_slopes, both):
     fit = make_fit("zero_one ~ x + (x | g)", table(), sd=[0.5, spread_of_slopes], **BINARY, **FIXED)
     made = section(context_of(fit))
     check = check_of(made, "marg.hetero")
-    assert check.verdict == verdict
+    assert (check.verdict, check.value) == ("ok", float(both))
     low, high = (0.8 + sign * ndtri(0.975) * spread_of_slopes for sign in (-1.0, 1.0))
-    assert (f"{low:.3g} to {high:.3g}" in check.detail) == (verdict == "attention")
+    assert (f"{low:.3g} to {high:.3g}" in check.detail) == both
     assert any("other sign" in b.result.title for b in made.blocks if isinstance(b, Numbers))
 
 
@@ -87,6 +88,28 @@ def test_the_share_of_variance_is_known():
     check = check_of(section(context_of(fit)), "marg.vpc")
     assert check.value == pytest.approx(0.8, rel=ALGEBRAIC)
     assert check.verdict == "ok"
+
+
+def test_the_range_of_the_share_of_variance_is_that_of_its_draws():
+    """The SD alone varies, the residual variance is that of the logistic distribution: draws of the total, not of residual or factors."""
+    fit = make_fit("zero_one ~ x + (1 | g)", table(), sd=1.5, **BINARY, spread=0.1, n_chains=1, n_draws=40)
+    variance = np.square(fit.posterior["1|g_sigma"].to_numpy())
+    share = variance / (variance + np.pi**2 / 3.0)
+    check = check_of(section(context_of(fit)), "marg.vpc")
+    assert f"median {np.median(share):.3g}; its draws from {share.min():.3g} to {share.max():.3g}." in check.detail
+
+
+def test_without_effects_the_share_with_the_other_sign_is_not_said_to_be_quoted(monkeypatch):
+    def refuse(*args, **options):
+        raise ArgumentError("the fit keeps no random effects")
+
+    fit = make_fit("zero_one ~ x + (x | g)", table(), sd=[0.5, 2.0], **BINARY, **FIXED)
+    assert "x: the share with the other sign is quoted below." in check_of(section(context_of(fit)), "marg.hetero").detail
+    monkeypatch.setattr(marginal, "opposite_slopes", refuse)
+    check = check_of(section(context_of(fit)), "marg.hetero")
+    assert check.verdict == "attention"
+    assert "x: the share with the other sign is not quoted below." in check.detail
+    assert "below" not in check.threshold
 
 
 def test_the_median_ratio_of_two_levels_is_known():

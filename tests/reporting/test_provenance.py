@@ -49,6 +49,10 @@ def test_data_prove_themselves():
     check = check_of(section(Context(fit, data_hash=other)), "prov.data")
     assert check.verdict == "attention"
     assert other[:16] in check.detail
+    assert "not as fitted" in check.detail
+    check = check_of(section(Context(fit, data_hash=other, data_reordered=True)), "prov.data")
+    assert check.verdict == "attention"
+    assert "only their order differs" in check.detail
 
 
 def test_rows_left_out_are_said():

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -12,6 +13,7 @@ import xarray as xr
 from bayesglmm.fit.quality import Check
 from bayesglmm.post.intervals import make_interval
 from bayesglmm.post.result import Result
+from bayesglmm.reporting.document import entry_document
 from bayesglmm.reporting.records import Entry, Formulas, Grid, Image, Numbers, Pairs, Section, Words, not_run
 from bayesglmm.reporting.render import Page, render
 from bayesglmm.reporting.text import REPLACEMENT, harmless
@@ -151,3 +153,11 @@ def test_numbers_are_rounded_as_results_round_them():
     assert "2.5 %" in html
     assert '<td class="number">-</td>' in html
     assert "nan" not in html
+
+
+def test_shares_are_percentages_where_their_threshold_is_one_and_numbers_in_the_twin():
+    share = Check("a.a", 0.0123, "<= 1%", "attention", "found", "means", "Do.", percent=True)
+    part = Section("a", "A", "i", (Entry(share), Entry(replace(share, percent=False)), Entry(replace(share, value=None))))
+    cells = re.findall(r'<td class="number">([^<]*)</td>', page("x", (part,)))
+    assert cells == ["1.23%", "0.0123", "-"]
+    assert entry_document(part.entries[0])["value"] == 0.0123

@@ -8,14 +8,15 @@ from importlib import import_module
 import pytest
 
 import bayesglmm as bg
-from bayesglmm.errors import ArgumentError, BayesglmmError, FamilyError
+from bayesglmm.errors import ArgumentError, BayesglmmError, ColumnError, FamilyError
 from bayesglmm.fit.quality import Check
 from bayesglmm.reporting import outline
 from bayesglmm.reporting import report as module
 from bayesglmm.reporting.context import Context
 from bayesglmm.reporting.records import Entry, Image, Numbers, Section, not_run
 from bayesglmm.reporting.report import report, write_report
-from tests.post.makers import crossed_fit
+from tests.fits import make_fit
+from tests.post.makers import crossed_fit, table
 from tests.reporting.conftest import FACTOR, GROUP, LEVEL, NUMBER
 from tests.reporting.test_render import read
 
@@ -121,11 +122,18 @@ def test_data_are_compared(tmp_path, monkeypatch):
     fit = crossed_fit()
     monkeypatch.setattr(module, "SECTIONS", tuple(s for s in module.SECTIONS if s[0] == "provenance"))
 
-    def verdict(data, name):
-        return {e.check.id: e.check.verdict for e in report(fit, tmp_path / name, data=data).checks}["prov.data"]
+    def found(data, name):
+        return {e.check.id: e.check for e in report(fit, tmp_path / name, data=data).checks}["prov.data"]
 
-    assert verdict(fit.frame.assign(extra=1).sample(frac=1.0, random_state=1).sort_index(), "a.html") == "ok"
-    assert verdict(fit.frame.assign(x=fit.frame["x"] + 1.0), "b.html") == "attention"
+    shuffled = fit.frame.assign(extra=1).sample(frac=1.0, random_state=1)
+    assert found(shuffled.sort_index(), "a.html").verdict == "ok"
+    check = found(shuffled, "order.html")
+    assert (check.verdict, "only their order differs" in check.detail) == ("attention", True)
+    check = found(shuffled.assign(x=shuffled["x"] + 1.0), "b.html")
+    assert (check.verdict, "not as fitted" in check.detail) == ("attention", True)
+    # every column alone has the values that were fitted, the rows have not
+    check = found(fit.frame.assign(x=fit.frame["x"].to_numpy()[::-1]), "d.html")
+    assert "not as fitted" in check.detail
     with pytest.raises(BayesglmmError, match="drug"):
         report(fit, tmp_path / "c.html", data=fit.frame.drop(columns="drug"))
     assert not (tmp_path / "c.html").exists()
@@ -145,12 +153,31 @@ def test_existing_files_stay_unless_forced(sections, tmp_path):
     assert '"attention"' in (tmp_path / "r.json").read_text()
 
 
-@pytest.mark.parametrize("name", ["missing/r.html", "r.json", "."])
-def test_paths_that_cannot_be(sections, tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [("missing/r.html", "choose a folder"), ("r.json", "r.html"), ("r.nc", "r.html"), ("r", "r.html"), (".", "such as report.html")],
+)
+def test_paths_that_cannot_be(sections, tmp_path, name, fix):
     sections(quick())
-    with pytest.raises(ArgumentError, match="What to do"):
+    with pytest.raises(ArgumentError, match=f"What to do: .*{fix}"):
         report(crossed_fit(), tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["r.htm", "R.HTML", "a.b.html"])
+def test_endings_of_a_page(sections, tmp_path, name):
+    sections(quick())
+    assert report(crossed_fit(), tmp_path / name).html.exists()
+
+
+@pytest.mark.parametrize("formula", ["zero_one ~ x + (1 | g)", "zero_one ~ x"])
+def test_a_time_that_the_fit_does_not_keep_is_refused(sections, tmp_path, formula):
+    sections(quick())
+    fit = make_fit(formula, table(), family="bernoulli")
+    with pytest.raises(ColumnError, match="did you mean 'x'"):
+        report(fit, tmp_path / "r.html", time="X")
+    assert list(tmp_path.iterdir()) == []
+    assert report(fit, tmp_path / "r.html", time="`x`").html.exists()
 
 
 @pytest.mark.parametrize("fails", ["r.html", "r.json"])
@@ -189,6 +216,7 @@ def test_text_says_verdict_actions_and_files(sections, tmp_path):
     made = write_report(Context(crossed_fit(), file="fit.nc"), tmp_path / "r.html")
     assert "attention" in str(made)
     assert "data.a. do" in str(made)
+    assert "Checks that are not ok: data.a (attention)." in str(made)
     assert str(made.html) in str(made)
     assert made.paths == (tmp_path / "r.html", tmp_path / "r.json")
 

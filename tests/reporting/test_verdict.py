@@ -3,6 +3,7 @@
 import pytest
 
 from bayesglmm.fit.quality import Check
+from bayesglmm.reporting.document import document
 from bayesglmm.reporting.parts import Rule
 from bayesglmm.reporting.records import Entry, Section, not_run
 from bayesglmm.reporting.verdict import ACTIONS, CONTENT, OPTIONAL, rows_of, summarise
@@ -41,6 +42,14 @@ def test_every_check_is_counted_once():
         section(not_run("loo.a", "rule", "why", required=False), not_run("mcmc.a", "rule", "why"), entry("mcmc.b", "do not use")),
     )
     assert dict(summarise(parts).counts) == {"do not use": 1, "attention": 1, "not run": 1, "ok": 2, OPTIONAL: 1, CONTENT: 1}
+
+
+def test_the_twin_counts_as_the_page_does():
+    part = section(entry("data.a", "ok"), Rule("data.d", "means", "Do.").entry(None, "x"), not_run("mcmc.a", "rule", "why"))
+    found = document("title", None, {}, summarise((part,)), (part,))
+    verdicts = [c["verdict"] for c in found["sections"][0]["checks"]]
+    assert verdicts == ["ok", CONTENT, "not run"]
+    assert all(found["counts"][v] == 1 for v in verdicts)
 
 
 def test_anchors_are_unique_even_when_identifiers_are_not():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bayesglmm.spec.names import named, unquoted
+from bayesglmm.spec.names import bare_names, named, unquoted
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,12 @@ def test_a_known_name_is_found_in_either_spelling(written, name):
 def test_a_spelling_of_two_names_is_left_alone_unless_it_is_one_of_them():
     known = ("a:b", "`a:b`")
     assert [named(text, known) for text in (*known, "`a`:`b`")] == ["a:b", "`a:b`", "`a`:`b`"]
+
+
+def test_bare_names_stay_apart():
+    assert bare_names(("g", "`the group`", "`the group`:h")) == {
+        "g": "g",
+        "`the group`": "the group",
+        "`the group`:h": "the group:h",
+    }
+    assert bare_names(("a:b", "`a:b`")) == {"a:b": "a:b", "`a:b`": "`a:b`"}

@@ -46,6 +46,11 @@ OLD = "k | trials(n) ~ x * f + log(e) + (x | g) + (1 | h) + offset(z)"
         (OLD, "~ 1", "k | trials(n) ~ 1"),
         ("`my y` ~ `x 1`", ". ~ . - `x 1` + I(`x 1` ^ 2.5)", "`my y` ~ 1 + I(`x 1` ** 2.5)"),
         ("y ~ x", ". ~ . + I(x * .5)", "y ~ 1 + x + I(x * 0.5)"),
+        ("y ~ x * f", ". ~ . - f:x", "y ~ 1 + x + f"),
+        ("y ~ x * f", ". ~ . - x * f", "y ~ 1"),
+        ("y ~ x", ". ~ . + z * f - z:f", "y ~ 1 + x + z + f"),
+        ("y ~ I(x ^ 2) + `x 1`", ". ~ . - (I(x**2) + `x 1`)", "y ~ 1"),
+        ("y ~ x * f", "~ . - .", "y ~ 0"),
     ],
 )
 def test_a_dot_stands_for_what_was_there(old, text, new):
@@ -57,6 +62,10 @@ def test_a_dot_stands_for_what_was_there(old, text, new):
     [
         (". ~ . - (x | g)", r"group term that is not in the model.*\(1 \+ x \| g\).*group terms of the model: \(1 \| g\)"),
         (". ~ . - (1 | nobody)", r"not in the model.*\(1 \| nobody\)"),
+        (". ~ . - nope", r"a term that is not in the model cannot be taken away. Where: nope.*terms of the model: x"),
+        (". ~ . - x:f", r"a term that is not in the model.*x:f"),
+        (". ~ . - x * f", r"a term that is not in the model.*Where: f\."),
+        (". ~ . + z - w", r"a term that is not in the model.*Where: w\."),
         (". ~ . - offset(z)", r"offset that is not in the model.*offset\(z\)"),
         ("log(.) ~ .", r"stands alone on the left.*log\(\.\)"),
         (". ~ .:z", "can only be added"),
@@ -199,6 +208,18 @@ def test_weights_and_offsets_replace_the_old_ones(asked):
     assert asked(old, weights="w * 2", offset="x")[0].spec.formula == "y | weights(w * 2) ~ 1 + x + (1 | g) + offset(x)"
     with pytest.raises(ColumnError, match="column 'count'"):
         asked(old, offset="count")
+
+
+def test_weights_and_offsets_are_named_as_the_table_names_them(asked):
+    data = table().rename(columns={"w": "my w", "z": "in"})
+    old = make_fit("y | weights(`my w`) ~ x + offset(`in`) + (1 | g)", data)
+    for given in (None, data):
+        ready, _ = asked(old, data=given, weights="my w", offset="in")
+        assert ready.spec.formula == "y | weights(`my w`) ~ 1 + x + (1 | g) + offset(`in`)"
+    bare = make_fit("y ~ x + (1 | g)", data)
+    assert "my w" in asked(bare, data=data, weights="my w")[0].spec.columns
+    with pytest.raises(FormulaError, match=r"'my w' is neither a column .*fit keeps only the columns that it used.*data=table"):
+        asked(bare, weights="my w")
 
 
 def test_functions_of_ones_own_are_kept(asked):
