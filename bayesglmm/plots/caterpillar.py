@@ -10,9 +10,10 @@ from scipy.special import ndtri
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.plots.style import COLOURS, CONSTANT, INK, NAMED, headline, new_panels, nothing_to_draw, result_of, short, wrapped
-from bayesglmm.post.axis import chosen_factor, link_words
+from bayesglmm.post.axis import chosen_factor
 from bayesglmm.post.random_effects import random_effects
 from bayesglmm.post.result import Result
+from bayesglmm.post.words import link_words
 
 PANEL_WIDTH = 4.0
 NAMES_WIDTH = 1.6

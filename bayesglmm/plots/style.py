@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.plots.fonts import let_fonts_take_over, letters_checked
-from bayesglmm.post.axis import mean_words
 from bayesglmm.post.result import Result
 from bayesglmm.post.values import shown
+from bayesglmm.post.words import mean_words
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Blue, vermilion, green, purple, orange, sky blue (Okabe and Ito 2008, *Color Universal Design*)."""

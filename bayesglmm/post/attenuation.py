@@ -10,7 +10,6 @@ import pandas as pd
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.contrast import Compare
-from bayesglmm.post.axis import mean_words
 from bayesglmm.post.contrasts import COMPARES
 from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import IntervalChoice, make_interval
@@ -20,6 +19,7 @@ from bayesglmm.post.ranges import overflow_notes, summarise_means
 from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes, target_sentence, unkept_draws
 from bayesglmm.post.target_lines import Part, Question, TargetLines, same_rows, target_lines
 from bayesglmm.post.targets import AVERAGES, averaging
+from bayesglmm.post.words import mean_words
 from bayesglmm.types import BoolArray, FloatArray, Scale, Target, check_choice
 
 RATIO: Final = "ratio"

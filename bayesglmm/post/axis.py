@@ -22,17 +22,6 @@ MOST_TIMES: Final = 6
 """Times of a covariance matrix that nobody asked for."""
 
 
-def mean_words(fit: Fit) -> str:
-    """Name the mean of the response: ``probability of low``, ``mean of y``."""
-    return f"{'probability' if fit.link.onto_unit_interval else 'mean'} of {fit.design.response}"
-
-
-def link_words(fit: Fit) -> str:
-    """Name the scale of the linear predictor: ``log odds``, ``log of the mean``, ``units of y``."""
-    known = {"logit": "log odds", "log": "log of the mean", "identity": f"units of {fit.design.response}"}
-    return known.get(fit.link.name, f"{fit.link.name} scale")
-
-
 def default_covariate(fit: Fit) -> str:
     """Choose a column to draw along: a number with a random slope, else a number, else the first factor.
 

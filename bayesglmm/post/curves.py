@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayesglmm.fit.fit import Fit
-from bayesglmm.post.axis import axis_rows, chosen_factor, chosen_levels, mean_words
+from bayesglmm.post.axis import axis_rows, chosen_factor, chosen_levels
 from bayesglmm.post.door import takes_fit
 from bayesglmm.post.hierarchy import line_notes, lineage
 from bayesglmm.post.intervals import IntervalChoice, make_interval
@@ -17,6 +17,7 @@ from bayesglmm.post.ranges import overflow_notes, summarise_means
 from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
 from bayesglmm.post.rows import Rows
 from bayesglmm.post.targets import TARGETS, Setting
+from bayesglmm.post.words import mean_words
 from bayesglmm.types import FloatArray
 
 CURVE = "curve"

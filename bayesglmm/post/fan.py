@@ -9,13 +9,14 @@ import xarray as xr
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.heterogeneity import predictive_interval
-from bayesglmm.post.axis import axis_rows, chosen_factor, mean_words
+from bayesglmm.post.axis import axis_rows, chosen_factor
 from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import check_probability
 from bayesglmm.post.linear_predictor import draw_blocks, fit_parameters, fixed_eta, group_variance
 from bayesglmm.post.result import Result, join_columns, run_notes
 from bayesglmm.post.rows import Rows
 from bayesglmm.post.targets import check_monotone
+from bayesglmm.post.words import mean_words
 from bayesglmm.types import FloatArray
 
 QUANTILES: Final = tuple(k / 20 for k in range(1, 20))

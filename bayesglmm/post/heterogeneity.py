@@ -14,7 +14,6 @@ from bayesglmm.numerics.heterogeneity import heterogeneity_interval, predictive_
 from bayesglmm.numerics.links import LINKS, Link
 from bayesglmm.numerics.spread import RATIO_NAMES
 from bayesglmm.numerics.within_subject import difference_intervals, subject_pair
-from bayesglmm.post.axis import mean_words
 from bayesglmm.post.changes import RowPair, pair_rows, slope_rows
 from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import IntervalChoice, check_probability, make_interval
@@ -24,6 +23,7 @@ from bayesglmm.post.result import Result, draws_dataset, join_columns, run_notes
 from bayesglmm.post.rows import Rows, build_rows
 from bayesglmm.post.subjects import Subjects, check_same_parents, held_eta, make_subjects, subject_mean, subject_variance, subject_words
 from bayesglmm.post.targets import check_monotone
+from bayesglmm.post.words import mean_words
 from bayesglmm.types import FloatArray, IntArray, check_choice
 
 type Of = Literal["level", "slope", "contrast"]

@@ -10,7 +10,7 @@ import pandas as pd
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.draws import CHAIN, DRAW
 from bayesglmm.fit.fit import Fit
-from bayesglmm.post.axis import axis_values, by_intercept, check_covariate, chosen_factor, chosen_levels, default_covariate, mean_words
+from bayesglmm.post.axis import axis_values, by_intercept, check_covariate, chosen_factor, chosen_levels, default_covariate
 from bayesglmm.post.door import takes_fit
 from bayesglmm.post.hierarchy import line_notes, lineage, shared_factors
 from bayesglmm.post.intervals import IntervalChoice, make_interval
@@ -20,6 +20,7 @@ from bayesglmm.post.row_blocks import RowSummary, summarise_rows
 from bayesglmm.post.rows import Rows, build_rows, distinct_rows, predictor_columns
 from bayesglmm.post.targets import TARGETS, Setting
 from bayesglmm.post.values import is_factor
+from bayesglmm.post.words import mean_words
 from bayesglmm.types import FloatArray, IntArray, Target
 
 CURVE: Final = "curve"

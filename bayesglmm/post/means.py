@@ -13,7 +13,6 @@ import numpy as np
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.links import Link
-from bayesglmm.post.axis import mean_words
 from bayesglmm.post.cells import Cells, make_cells, row_weights, weighted_by
 from bayesglmm.post.door import takes_fit
 from bayesglmm.post.hierarchy import Combinations, make_pools, observed_combinations, terms_of
@@ -23,6 +22,7 @@ from bayesglmm.post.ranges import overflow_notes, summarise_means
 from bayesglmm.post.result import Result, draws_dataset, join_columns, own_level_notes, run_notes, unkept_draws
 from bayesglmm.post.rows import Rows, build_rows, distinct_rows
 from bayesglmm.post.targets import NEEDS_EFFECTS, TARGETS, Setting, averaging, averaging_sentence, mean_predictor
+from bayesglmm.post.words import mean_words
 from bayesglmm.types import FloatArray, Scale, Target, check_choice
 
 MEAN = "mean_response"

@@ -10,11 +10,11 @@ from bayesglmm.design.groups import GroupDesign
 from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.draws import effect_draws, flatten, sd_draws
 from bayesglmm.fit.fit import Fit
-from bayesglmm.post.axis import link_words
 from bayesglmm.post.door import takes_fit
 from bayesglmm.post.intervals import IntervalChoice, interval_ends, make_interval, summarise
 from bayesglmm.post.linear_predictor import fit_parameters
 from bayesglmm.post.result import Result, draws_dataset, run_notes
+from bayesglmm.post.words import link_words
 from bayesglmm.spec.terms import INTERCEPT as CONSTANT_EFFECT
 from bayesglmm.types import FloatArray
 

@@ -10,8 +10,9 @@ import bayesglmm as bg
 from bayesglmm import naming
 from bayesglmm.errors import ArgumentError
 from bayesglmm.post import curves
-from bayesglmm.post.axis import axis_rows, default_covariate, default_grid, effect_cells, link_words, mean_words, spaced_times, targets_of
+from bayesglmm.post.axis import axis_rows, default_covariate, default_grid, effect_cells, spaced_times, targets_of
 from bayesglmm.post.effect_covariance import effect_covariance
+from bayesglmm.post.words import link_words, mean_words
 from tests.fits import make_fit
 from tests.post.makers import crossed_fit, table
 from tests.tolerances import ALGEBRAIC
