@@ -47,7 +47,7 @@ def test_a_caterpillar_is_ordered_by_size(family, scale):
     own = effects.table[effects.table["effect"] == "1"]["mean"]
     np.testing.assert_array_equal(means, np.sort(own))
     scales = {"bernoulli": "log odds", "poisson": "log of the mean", "gaussian": "units of y"}
-    assert [axes.get_xlabel() for axes in figure.axes] == [f"{name} of g (link scale)" for name in ("intercept", "x")]
+    assert [axes.get_xlabel() for axes in figure.axes] == [f"{name} of g ({scales[family]})" for name in ("intercept", "x")]
     labels = [axes.get_xlabel() for axes in bg.plot_caterpillar(fit_of(family)).axes]
     assert labels == [f"{name} of g ({scales[family]})" for name in ("intercept", "x")]
 
