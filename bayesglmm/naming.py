@@ -81,17 +81,3 @@ def correlation_dims(block_name: str) -> tuple[str, str]:
 def offsets(block_name: str) -> str:
     """Standard-normal offsets of the non-centred form: ``g_offset``."""
     return block_name + _OFFSET
-
-
-def parse_effect(name: str) -> tuple[str, str]:
-    """Split ``x|g`` into effect and factor.
-
-    Raises
-    ------
-    ValueError
-        If ``name`` is no random effect.
-    """
-    effect_name, bar, factor = name.rpartition("|")
-    if not bar or not effect_name or not factor:
-        raise ValueError(f"{name!r} is not the name of a random effect")
-    return effect_name, factor

@@ -43,7 +43,7 @@ def command(  # noqa: PLR0913 (a command's options are its arguments)
     from bayesglmm.plots.gallery import check_format, picture, write_picture
 
     check_format(out or f"{name}.png")
-    target = check_target(out or f"{name}.png", force=force)
+    target = check_target(out or f"{name}.png", force=force, example=f"{name}.png")
     fit = bg.load(fit_file)
     asked: dict[str, Any] = {"variable": variable, "factor": factor, "at": parse_at(at, fit.frame)}
     write_picture(picture(name, fit, {k: v for k, v in asked.items() if v is not None}), target)

@@ -45,7 +45,7 @@ def command(  # noqa: PLR0913 (a command's options are its arguments)
     from bayesglmm.io.atomic import check_target
     from bayesglmm.io.tables import read_data, write_csv
 
-    target = None if out is None else check_target(out, force=force)
+    target = None if out is None else check_target(out, force=force, example="predicted.csv")
     fit = bg.load(fit_file)
     rows = None if newdata is None else read_data(newdata)
     options: dict[str, Any] = {"new_groups": new_groups, "seed": seed, "keep_draws": False, "ci_prob": ci_prob, "ci_kind": ci_kind}

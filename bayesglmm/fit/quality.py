@@ -45,7 +45,7 @@ PRIOR_OVERLAP = 0.8
 ATTENUATION_FACTOR = 1.2
 QUADRATURE_ERROR = 1e-6
 GROUPS_OUTSIDE = 0.05
-BAND_OUTSIDE = 0.2  # order statistics are in or out together: more are outside in some 5 % of samples from a correct model
+BAND_OUTSIDE = 0.2  # rule of thumb: order statistics leave a band together, so that a share above 5 % says little by itself
 PREDICTIVE_PROB = 0.99  # some eight predictive checks stand side by side: one alarm in twelve reports on correct models, not one in three
 CHANCE = 1.0 - PREDICTIVE_PROB
 

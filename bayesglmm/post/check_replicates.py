@@ -18,6 +18,7 @@ from bayesglmm.errors import ArgumentError
 from bayesglmm.fit.draws import CHAIN, DRAW
 from bayesglmm.fit.fit import Fit
 from bayesglmm.numerics.conditional import effect_root
+from bayesglmm.post.hierarchy import parent_levels
 from bayesglmm.post.linear_predictor import GroupParameters, Parameters, draw_blocks, fit_parameters, fixed_eta, group_eta
 from bayesglmm.post.new_groups import block_name, check_seed, level_generator
 from bayesglmm.post.rows import Rows, build_rows
@@ -155,13 +156,8 @@ def chosen_draws(parameters: Parameters, which: IntArray) -> Parameters:
 
 def nested_in(fit: Fit, factor: str) -> tuple[int, ...]:
     """Positions of the terms of a factor and of all factors nested in it: each of their levels occurs in one level of it."""
-    outer = next(g.index for g in fit.design.groups if g.name == factor)
-    found = []
-    for position, group in enumerate(fit.design.groups):
-        pairs = np.unique(np.stack([group.index, outer]), axis=1).shape[1]
-        if group.name == factor or pairs == len(group.levels):
-            found.append(position)
-    return tuple(found)
+    outer = next(g for g in fit.design.groups if g.name == factor)
+    return tuple(at for at, group in enumerate(fit.design.groups) if parent_levels(group, outer) is not None)
 
 
 def is_outside(observed: FloatArray, lower: FloatArray, upper: FloatArray) -> BoolArray:

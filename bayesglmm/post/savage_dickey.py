@@ -8,10 +8,9 @@ Dickey, J. M. (1971). The weighted likelihood ratio, linear hypotheses on normal
 42, 204-223. Wagenmakers, E.-J., Lodewyckx, T., Kuriyal, H. and Grasman, R. (2010). *Cognitive Psychology* 60, 158-189.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from scipy import stats
@@ -22,20 +21,14 @@ from bayesglmm.fit.fit import Fit
 from bayesglmm.naming import INTERCEPT
 from bayesglmm.numerics.point_density import check_varying, density_terms, within_draws
 from bayesglmm.post.claims import Claim
+from bayesglmm.post.prior_laws import prior_law
 from bayesglmm.spec.priors import Cauchy, Laplace, Normal, Prior, StudentT
 from bayesglmm.types import FloatArray
 
 MIN_DRAWS: Final = 4
 """Draws per chain below which the Monte Carlo error is not known."""
 
-_DENSITIES: Final[Mapping[type[Prior], Callable[[Any], Any]]] = MappingProxyType(
-    {
-        Normal: lambda p: stats.norm(p.mu, p.sigma),
-        StudentT: lambda p: stats.t(p.nu, p.mu, p.sigma),
-        Cauchy: lambda p: stats.cauchy(p.mu, p.sigma),
-        Laplace: lambda p: stats.laplace(p.mu, p.b),
-    }
-)
+_KINDS: Final[tuple[type[Prior], ...]] = (Normal, StudentT, Cauchy, Laplace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +101,7 @@ def prior_density(fit: Fit, claim: Claim, linear: Mapping[str, float], point: fl
     factors = np.array(list(linear.values()))
     if len(priors) == 1:
         with np.errstate(over="ignore"):
-            return float(_DENSITIES[type(priors[0])](priors[0]).pdf(point / factors[0]) / abs(factors[0]))
+            return float(prior_law(priors[0]).pdf(point / factors[0]) / abs(factors[0]))
     if all(isinstance(p, Normal) for p in priors):
         return float(stats.norm.pdf(point, factors @ _values(priors, "mu"), np.linalg.norm(factors * _values(priors, "sigma"))))
     if all(isinstance(p, Cauchy) for p in priors):
@@ -128,7 +121,7 @@ def _prior(fit: Fit, claim: Claim, label: str) -> Prior:
         prior = fit.priors.b[slopes.index(label)]
     else:
         raise _refused(claim, f"{label} is no fixed effect, and its prior ends at the bounds of its range")
-    if prior is None or type(prior) not in _DENSITIES:
+    if prior is None or type(prior) not in _KINDS:
         raise _refused(claim, f"{label} has the prior {'none' if prior is None else prior.text}")
     return prior
 

@@ -98,6 +98,8 @@ def load_spec(path: str | PathLike[str], *, functions: Collection[str] = frozens
     SpecError
         No such file, too large, not TOML, an unknown key, a wrong type. Errors of formula and priors name the file too.
     """
+    if not isinstance(path, str | PathLike):
+        raise SpecError(f"a model file is named by its path, not by a {type(path).__name__}", fix="give the name of a TOML file")
     return loads_spec(read_text(Path(path), MAX_BYTES), str(path), functions=functions)
 
 

@@ -217,3 +217,9 @@ def test_errors_name_the_file(tmp_path):
 def test_values_are_plain():
     content = file_to_dict(loads_spec(FULL))
     assert tomllib.loads(tomli_w.dumps(content)) == content
+
+
+@pytest.mark.parametrize("given", [None, 3, {"formula": "y ~ x"}])
+def test_what_is_no_path_is_refused(given):
+    with pytest.raises(SpecError, match="named by its path"):
+        load_spec(given)
